@@ -1,0 +1,49 @@
+#include "cc/core/adaptive_rate.h"
+
+#include <cmath>
+
+namespace tinyprop {
+namespace {
+
+// NaN becomes 0, so that a damaged control tensor cannot select out of bounds.
+float ClipToUnit(float value) {
+  if (!(value > 0.0f)) return 0.0f;
+  return value < 1.0f ? value : 1.0f;
+}
+
+}  // namespace
+
+float LocalError(Span<const float> delta) {
+  // Four partial sums: independent additions pipeline, and the rounding error grows with n / 4.
+  float sum[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  int32_t i = 0;
+  for (; i + 4 <= delta.size; i += 4) {
+    for (int32_t j = 0; j < 4; ++j) sum[j] += std::fabs(delta[i + j]);
+  }
+  for (; i < delta.size; ++i) sum[0] += std::fabs(delta[i]);
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+float UpdateRunningMaximum(float running_maximum, float largest, float decay) {
+  const float decayed = decay * running_maximum;
+  return largest > decayed ? largest : decayed;
+}
+
+float RelativeError(float local_error, float running_maximum) {
+  return running_maximum > 0.0f ? ClipToUnit(local_error / running_maximum) : 0.0f;
+}
+
+float ErrorPropagationRate(const Control& control, float relative_error, int32_t layers_above) {
+  float rate = control.s_min + relative_error * (control.s_max - control.s_min);
+  for (int32_t i = 0; i < layers_above; ++i) rate *= control.zeta;
+  return ClipToUnit(rate);
+}
+
+int32_t GradientCount(float rate, int32_t n, float local_error) {
+  if (!(local_error > 0.0f)) return 0;
+  const int32_t k = static_cast<int32_t>(std::floor(rate * static_cast<float>(n) + 0.5f));
+  if (k < 1) return 1;
+  return k < n ? k : n;
+}
+
+}  // namespace tinyprop

@@ -1,0 +1,19 @@
+// What a training step did with one sample of the batch.
+#ifndef TINYPROP_CC_CORE_SAMPLE_STATUS_H_
+#define TINYPROP_CC_CORE_SAMPLE_STATUS_H_
+
+#include <cstdint>
+
+namespace tinyprop {
+
+// The gate tensor holds one of these per sample; only kTrained lets gradients through.
+enum class SampleStatus : int32_t {
+  kSkipped = 0,    // decision metric below the threshold: already known
+  kTrained = 1,    // takes part in the backward pass
+  kNonFinite = 2,  // input, loss or a delta is NaN or infinite: changes nothing
+  kInference = 3,  // learning rate 0 (or not a positive finite number)
+};
+
+}  // namespace tinyprop
+
+#endif  // TINYPROP_CC_CORE_SAMPLE_STATUS_H_

@@ -1,0 +1,62 @@
+#include "cc/core/sparsify.h"
+
+#include "cc/core/adaptive_rate.h"
+#include "cc/core/float_bits.h"
+#include "cc/core/sample_status.h"
+#include "cc/core/selection.h"
+
+namespace tinyprop {
+namespace {
+
+bool IsOpen(int32_t gate) { return gate == static_cast<int32_t>(SampleStatus::kTrained); }
+
+}  // namespace
+
+int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Activation activation,
+                      Span<const float> output, Span<float> delta, Span<int32_t> gate,
+                      float* running_maximum, Statistics statistics) {
+  const int32_t batch = gate.size;
+  const int32_t n = delta.size / batch;
+
+  int32_t trained = 0;
+  float largest = 0.0f;
+  for (int32_t b = 0; b < batch; ++b) {
+    if (!IsOpen(gate[b])) continue;
+    const Span<float> sample = delta.subspan(b * n, n);
+    if (activation != Activation::kNone) {
+      ActivationGrad(activation, output.subspan(b * n, n), sample);
+    }
+    const float local_error = LocalError(sample);
+    statistics.at(position.row, b)[0] = local_error;
+    if (!IsFinite(local_error)) {
+      gate[b] = static_cast<int32_t>(SampleStatus::kNonFinite);
+      statistics.at(0, b)[0] = static_cast<float>(gate[b]);
+      continue;
+    }
+    ++trained;
+    if (local_error > largest) largest = local_error;
+  }
+  if (trained == 0) return 0;
+  if (!position.shares_decision) {
+    *running_maximum = UpdateRunningMaximum(*running_maximum, largest, control.decay);
+  }
+
+  for (int32_t b = 0; b < batch; ++b) {
+    const Span<float> sample = delta.subspan(b * n, n);
+    if (!IsOpen(gate[b])) {
+      KeepTopK(0, sample);
+      continue;
+    }
+    float* row = statistics.at(position.row, b);
+    const float alpha = RelativeError(row[0], *running_maximum);
+    const float rate = ErrorPropagationRate(control, alpha, position.layers_above);
+    const int32_t k = GradientCount(rate, n, row[0]);
+    KeepTopK(k, sample);
+    row[1] = rate;
+    row[2] = static_cast<float>(k);
+    row[3] = static_cast<float>(k) * static_cast<float>(position.macs_per_gradient);
+  }
+  return trained;
+}
+
+}  // namespace tinyprop

@@ -1,0 +1,36 @@
+// The sparse step that all layers with weights share: keep the k largest gradients of each sample.
+#ifndef TINYPROP_CC_CORE_SPARSIFY_H_
+#define TINYPROP_CC_CORE_SPARSIFY_H_
+
+#include <cstdint>
+
+#include "cc/core/activation.h"
+#include "cc/core/control.h"
+#include "cc/core/span.h"
+#include "cc/core/statistics.h"
+
+namespace tinyprop {
+
+// What a layer's position in the network means for its sparsity.
+struct LayerPosition {
+  int32_t row = 1;           // row of the statistics tensor, l in 1..L
+  int32_t layers_above = 0;  // L - l
+  // The output layer's delta is the one the decision was taken on, so it uses that running maximum
+  // (which has seen this step's samples) instead of keeping one of its own.
+  bool shares_decision = false;
+  // Multiply-accumulates that one kept gradient costs in backward and update.
+  int32_t macs_per_gradient = 0;
+};
+
+// Masks delta [B * n] by the fused activation (output: y, same size, or empty for kNone), then per
+// sample finds Y, S and k and sets all but the k largest gradients to zero. Samples whose gate is
+// closed become all zero; one whose local error is not finite has its gate closed here.
+// The running maximum takes in the samples that are trained, before any alpha is computed.
+// Returns the number of samples that still take part.
+int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Activation activation,
+                      Span<const float> output, Span<float> delta, Span<int32_t> gate,
+                      float* running_maximum, Statistics statistics);
+
+}  // namespace tinyprop
+
+#endif  // TINYPROP_CC_CORE_SPARSIFY_H_

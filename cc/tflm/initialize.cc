@@ -1,0 +1,107 @@
+// TinyPropInitialize: begins a training step. The first op of the graph.
+//
+//   inputs   statistics                  float32 [1 + L, B, 4], variable: set to zero
+//            model_input x N             the model's own inputs, read only
+//            (initial, variable) x V     constants in flash and the variables in RAM they start from
+//   outputs  finite                      int32 [B]: 0 where a float32 input of the sample holds NaN or
+//                                        infinity, else 1
+//
+// On the first invoke after the interpreter was created or reset, every variable becomes a copy of its
+// constant. TFLM's Reset zeroes variables after it has called the ops' reset functions, so the copy has
+// to wait for the next invoke.
+// Assumption: a model input belongs to sample b in its b-th of B equal parts; one that cannot be divided
+// so belongs to all samples.
+#include <cstring>
+
+#include "cc/core/float_bits.h"
+#include "cc/core/statistics.h"
+#include "cc/tflm/op_support.h"
+#include "cc/tflm/registrations.h"
+
+namespace tinyprop {
+namespace {
+
+constexpr int kStatistics = 0;
+constexpr int kFirstModelInput = 1;
+constexpr int kFinite = 0;  // output
+
+using Options = InitializeOptions;
+
+int PairPosition(const Options& options, int pair) {
+  return kFirstModelInput + options.model_inputs + 2 * pair;
+}
+
+api::Status Prepare(api::Context* context, api::Node* node) {
+  const auto* data = DataOf<Options>(node);
+  if (data == nullptr || !CheckOptions(kInitializeName, data->error)) return api::kError;
+  const Options& options = data->options;
+
+  TensorChecker check(kInitializeName, context, node);
+  check.Counts(PairPosition(options, options.variables), 1);
+  const api::Tensor statistics = check.Input(kStatistics, "statistics", api::Type::kFloat32);
+  const api::Tensor finite = check.Output(kFinite, "finite", api::Type::kInt32);
+  check.Require(!check.ok() || (statistics.rank == 3 && statistics.dims[2] == kStatisticsFields),
+                "needs statistics of shape [1 + layers, batch, 4]");
+  if (check.ok()) check.Size("finite", finite, statistics.dims[1]);
+  for (int pair = 0; check.ok() && pair < options.variables; ++pair) {
+    const int position = PairPosition(options, pair);
+    const api::Tensor initial = check.Input(position, "initial value", api::Type::kFloat32);
+    const api::Tensor variable = check.Input(position + 1, "variable", api::Type::kFloat32);
+    if (check.ok()) check.Size("initial value", initial, variable.size());
+    check.Require(initial.data != nullptr, "needs constant initial values");
+  }
+  return check.status();
+}
+
+void CopyInitialValues(api::Context* context, const api::Node* node, const Options& options) {
+  for (int pair = 0; pair < options.variables; ++pair) {
+    const int position = PairPosition(options, pair);
+    const Span<float> initial = api::Input(context, node, position).floats();
+    const Span<float> variable = api::Input(context, node, position + 1).floats();
+    std::memcpy(variable.data, initial.data, sizeof(float) * static_cast<size_t>(variable.size));
+  }
+}
+
+void MarkNonFinite(const api::Tensor& input, Span<int32_t> finite) {
+  if (input.type != api::Type::kFloat32) return;
+  const Span<const float> values = input.floats();
+  const int32_t batch = finite.size;
+  if (values.size % batch != 0) {
+    if (!AllFinite(values)) std::memset(finite.data, 0, sizeof(int32_t) * batch);
+    return;
+  }
+  const int32_t n = values.size / batch;
+  for (int32_t b = 0; b < batch; ++b) {
+    if (!AllFinite(values.subspan(b * n, n))) finite[b] = 0;
+  }
+}
+
+api::Status Invoke(api::Context* context, api::Node* node) {
+  auto* data = DataOf<Options>(node);
+  if (data->needs_initialization) {
+    CopyInitialValues(context, node, data->options);
+    data->needs_initialization = false;
+  }
+  const Span<float> statistics = api::Input(context, node, kStatistics).floats();
+  std::memset(statistics.data, 0, sizeof(float) * static_cast<size_t>(statistics.size));
+  const Span<int32_t> finite = api::Output(context, node, kFinite).ints();
+  for (int32_t& flag : finite) flag = 1;
+  for (int i = 0; i < data->options.model_inputs; ++i) {
+    MarkNonFinite(api::Input(context, node, kFirstModelInput + i), finite);
+  }
+  return api::kOk;
+}
+
+void Reset(api::Context*, void* buffer) {
+  static_cast<OpData<Options>*>(buffer)->needs_initialization = true;
+}
+
+}  // namespace
+
+const api::Registration& RegisterInitialize() {
+  static constexpr api::Registration registration = {
+      InitOp<Options>, nullptr, Prepare, Invoke, Reset, 0, kInitializeName};
+  return registration;
+}
+
+}  // namespace tinyprop

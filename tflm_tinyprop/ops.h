@@ -1,0 +1,41 @@
+// Public header: registers TinyProp's training ops with a TFLM resolver.
+//
+//   #include "tflm_tinyprop/ops.h"
+//
+//   tflite::MicroMutableOpResolver<8> resolver;   // N counts builtin and custom ops together
+//   resolver.AddFullyConnected();
+//   resolver.AddSoftmax();
+//   if (tinyprop::RegisterTinyPropOps(resolver) != kTfLiteOk) { ... the resolver is too small ... }
+//
+// Include path: the repository's root, and TFLM's own include paths. Compile cc/core/*.cc and
+// cc/tflm/*.cc with the same TF_LITE_STATIC_MEMORY setting as TFLM. No heap, exceptions, RTTI or
+// global state; several interpreters may use the ops at once.
+#ifndef TFLM_TINYPROP_OPS_H_
+#define TFLM_TINYPROP_OPS_H_
+
+#include "cc/tflm/registrations.h"
+
+namespace tinyprop {
+
+// Number of ops that RegisterTinyPropOps adds: what a resolver's template argument must allow for.
+constexpr int kTinyPropOpCount = 5;
+
+// Adds every TinyProp op. Resolver: tflite::MicroMutableOpResolver<N> or anything with its
+// AddCustom(name, registration). Returns the first status that is not kTfLiteOk, which means that N
+// is too small or that the ops were registered before.
+template <typename Resolver>
+api::Status RegisterTinyPropOps(Resolver& resolver) {
+  const api::Registration* const registrations[kTinyPropOpCount] = {
+      &RegisterInitialize(), &RegisterSoftmaxCrossEntropy(), &RegisterMeanSquaredError(),
+      &RegisterDecision(),   &RegisterFullyConnectedGrad(),
+  };
+  for (const api::Registration* registration : registrations) {
+    const api::Status status = resolver.AddCustom(registration->custom_name, registration);
+    if (status != api::kOk) return status;
+  }
+  return api::kOk;
+}
+
+}  // namespace tinyprop
+
+#endif  // TFLM_TINYPROP_OPS_H_
