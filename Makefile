@@ -1,0 +1,74 @@
+# `make help` lists the targets. Each does its own set-up: Debian packages (as root), .venv with pinned
+# packages, the plugin. Stamp files keep that from being repeated.
+PYTHON ?= python3.11
+JOBS ?= 2
+export PYTHON
+
+SETUP := tools/setup.sh
+VENV_BIN := .venv/bin
+CC_SOURCES := $(shell find cc/core cc/tflm cc/host tflm_tinyprop -name '*.cc' -o -name '*.h')
+
+# One test runs the plugin in each of these; .venv holds the one that pyproject.toml pins.
+TFLM_VERSIONS := 0.dev20250603235359 0.dev20260203175027 0.dev20260928214037 0.dev20261023182759
+TFLM_WHEELS := $(TFLM_VERSIONS:%=build/wheels/%/.installed)
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test cc-test sanitize py-test bench bazel-test clean debian-build debian-test debian-bench
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+build: .venv/.package ## set up .venv with the package and its plugin
+
+demo: build ## convert, train and report on a small model; results in out/demo
+	$(VENV_BIN)/tinyprop demo --out out/demo
+
+test: cc-test sanitize py-test ## all tests except Bazel's
+
+cc-test: debian-test ## C++ tests
+	@$(call ctest,build/cc,-DTINYPROP_SANITIZE=OFF)
+
+sanitize: debian-test ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(call ctest,build/sanitize,-DTINYPROP_SANITIZE=ON)
+
+py-test: build cc-test $(TFLM_WHEELS) ## Python tests
+	TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so) TINYPROP_TFLM_WHEELS=$(abspath build/wheels) \
+	  $(VENV_BIN)/python -m pytest -n 2
+
+bench: build debian-bench ## benchmarks; results in out/bench
+	$(VENV_BIN)/python benchmarks/bench.py --out out/bench
+
+bazel-test: ## build and test everything with Bazel
+	@$(SETUP) debian bazel-bootstrap doctest-dev
+	bazel build --jobs=$(JOBS) //...
+	bazel test --jobs=$(JOBS) //...
+
+clean: ## remove what was built, except .venv
+	rm -rf build out dist .venv/.package
+	@if [ -e bazel-out ]; then bazel clean; fi
+
+# $(call ctest,folder,CMake options): configures, builds and runs the C++ tests. Errors go to stderr.
+define ctest
+cmake -S . -B $(1) -DTINYPROP_BUILD_TESTS=ON $(2) > /dev/null && \
+cmake --build $(1) --parallel $(JOBS) > /dev/null && \
+ctest --test-dir $(1) --output-on-failure --parallel $(JOBS)
+endef
+
+debian-build:
+	@$(SETUP) debian cmake libusb-1.0-0
+debian-test: debian-build
+	@$(SETUP) debian doctest-dev
+debian-bench: debian-build
+	@$(SETUP) debian valgrind
+
+.venv/.requirements: requirements.lock | debian-build
+	@$(SETUP) requirements
+	@touch $@
+
+.venv/.package: .venv/.requirements pyproject.toml CMakeLists.txt $(CC_SOURCES) | debian-build
+	@$(SETUP) package
+	@touch $@
+
+build/wheels/%/.installed: | .venv/.requirements
+	@$(SETUP) wheel $* $(@D)
+	@touch $@

@@ -1,0 +1,7 @@
+"""Bazel's builtin Java rules under the names of rules_java."""
+
+java_binary = native.java_binary
+java_import = native.java_import
+java_library = native.java_library
+java_runtime = native.java_runtime
+java_toolchain = native.java_toolchain
