@@ -25,8 +25,9 @@ float LocalError(Span<const float> delta) {
 }
 
 float UpdateRunningMaximum(float running_maximum, float largest, float decay) {
+  // Written so that a NaN, from a damaged control tensor or state, does not stay for good.
   const float decayed = decay * running_maximum;
-  return largest > decayed ? largest : decayed;
+  return decayed > largest ? decayed : largest;
 }
 
 float RelativeError(float local_error, float running_maximum) {

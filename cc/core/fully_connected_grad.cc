@@ -1,43 +1,40 @@
 #include "cc/core/fully_connected_grad.h"
 
+#include <cstddef>
 #include <cstring>
 
+#include "cc/core/float_bits.h"
 #include "cc/core/vector_ops.h"
 
 namespace tinyprop {
 namespace {
 
-// One unit that a single row selected: the fused pass.
-void UnitFromOneRow(const FullyConnectedGradParams& p, int32_t unit, int32_t row) {
-  const float delta = p.delta[row * p.units + unit];
+bool IsSelected(float delta) { return MagnitudeBits(delta) != 0; }
+
+// What one row (sample) selected of one unit.
+void HandDown(const FullyConnectedGradParams& p, int32_t unit, int32_t row, float delta) {
+  AddScaled(p.inputs, delta, p.weights + unit * p.inputs, p.input_delta + row * p.inputs);
+}
+
+void Update(const FullyConnectedGradParams& p, int32_t unit, int32_t row, float delta) {
   const float change = -p.step * delta;
-  const int32_t offset = unit * p.inputs;
-  const float* x = p.input + row * p.inputs;
-  if (p.input_delta == nullptr) {
-    if (p.trained_weights != nullptr) AddScaled(p.inputs, change, x, p.trained_weights + offset);
-  } else if (p.trained_weights == nullptr) {
-    AddScaled(p.inputs, delta, p.weights + offset, p.input_delta + row * p.inputs);
-  } else {
-    HandDownAndUpdate(p.inputs, delta, change, x, p.trained_weights + offset,
-                      p.input_delta + row * p.inputs);
+  if (p.trained_bias != nullptr) p.trained_bias[unit] += change;
+  if (p.trained_weights != nullptr) {
+    AddScaled(p.inputs, change, p.input + row * p.inputs, p.trained_weights + unit * p.inputs);
   }
 }
 
-// One unit that several rows selected: all hand down before the first updates.
-void UnitFromManyRows(const FullyConnectedGradParams& p, int32_t unit, int32_t first) {
-  const int32_t offset = unit * p.inputs;
-  if (p.input_delta != nullptr) {
-    for (int32_t row = first; row < p.rows; ++row) {
-      const float delta = p.delta[row * p.units + unit];
-      if (delta == 0.0f) continue;
-      AddScaled(p.inputs, delta, p.weights + offset, p.input_delta + row * p.inputs);
-    }
-  }
-  if (p.trained_weights == nullptr) return;
-  for (int32_t row = first; row < p.rows; ++row) {
-    const float delta = p.delta[row * p.units + unit];
-    if (delta == 0.0f) continue;
-    AddScaled(p.inputs, -p.step * delta, p.input + row * p.inputs, p.trained_weights + offset);
+void FusedHandDownAndUpdate(const FullyConnectedGradParams& p, int32_t unit, int32_t row, float delta) {
+  if (p.input_delta == nullptr) {
+    Update(p, unit, row, delta);
+  } else if (p.trained_weights == nullptr) {
+    HandDown(p, unit, row, delta);
+    Update(p, unit, row, delta);
+  } else {
+    const float change = -p.step * delta;
+    if (p.trained_bias != nullptr) p.trained_bias[unit] += change;
+    HandDownAndUpdate(p.inputs, delta, change, p.input + row * p.inputs,
+                      p.trained_weights + unit * p.inputs, p.input_delta + row * p.inputs);
   }
 }
 
@@ -47,19 +44,23 @@ void FullyConnectedGrad(const FullyConnectedGradParams& p) {
   if (p.input_delta != nullptr) {
     std::memset(p.input_delta, 0, sizeof(float) * static_cast<size_t>(p.rows * p.inputs));
   }
-  for (int32_t unit = 0; unit < p.units; ++unit) {
-    int32_t first = -1;
-    int32_t selected = 0;
-    for (int32_t row = 0; row < p.rows; ++row) {
-      const float delta = p.delta[row * p.units + unit];
-      if (delta == 0.0f) continue;
-      if (selected++ == 0) first = row;
-      if (p.trained_bias != nullptr) p.trained_bias[unit] -= p.step * delta;
+  if (p.rows == 1) {
+    for (int32_t unit = 0; unit < p.units; ++unit) {
+      const float delta = p.delta[unit];
+      if (IsSelected(delta)) FusedHandDownAndUpdate(p, unit, 0, delta);
     }
-    if (selected == 1) {
-      UnitFromOneRow(p, unit, first);
-    } else if (selected > 1) {
-      UnitFromManyRows(p, unit, first);
+    return;
+  }
+  // Of every unit all rows hand down before the first one updates.
+  for (int32_t unit = 0; unit < p.units; ++unit) {
+    const float* delta = p.delta + unit;
+    if (p.input_delta != nullptr) {
+      for (int32_t row = 0; row < p.rows; ++row) {
+        if (IsSelected(delta[row * p.units])) HandDown(p, unit, row, delta[row * p.units]);
+      }
+    }
+    for (int32_t row = 0; row < p.rows; ++row) {
+      if (IsSelected(delta[row * p.units])) Update(p, unit, row, delta[row * p.units]);
     }
   }
 }

@@ -21,10 +21,11 @@ struct FullyConnectedGradParams {
   float* input_delta = nullptr;         // [R, I] dLoss/dx, overwritten; or null
 };
 
-// For every unit with a non-zero delta, in one pass over its weight row:
+// For every unit u with a non-zero delta:
 //   dx_r += delta_ru W_u  with the old weights, then  W_u -= step delta_ru x_r,  b_u -= step delta_ru.
 // All rows r hand down before the first one updates, so the result equals one SGD step on the whole
-// batch. No gradient buffer; rows of units that were not selected are not touched.
+// batch. No gradient buffer; weight rows of units that were not selected are not touched, and a single
+// row (batch 1) hands down and updates in one pass.
 void FullyConnectedGrad(const FullyConnectedGradParams& params);
 
 }  // namespace tinyprop

@@ -1,25 +1,137 @@
 #include "cc/core/selection.h"
 
-#include <cstring>
-
 #include "cc/core/float_bits.h"
 
 namespace tinyprop {
 namespace {
 
-// Up to this many magnitudes are ordered directly. It bounds the stack (4 bytes each).
-constexpr int32_t kMaxCandidates = 192;
+// Up to this many elements are ordered directly. It bounds the stack (8 bytes each).
+constexpr int32_t kMaxCandidates = 96;
 
-// A histogram pass sorts magnitudes into bins by 8 of their bits.
-constexpr int32_t kBins = 256;
+// Below this many elements ordering all of them costs less than a histogram.
+constexpr int32_t kMinHistogramElements = 24;
 
-// The k-th largest (k from 1) of n magnitudes, by Hoare's quickselect with a median-of-three pivot.
-// Reorders `m`. Sets *ties to how many of the equal values belong to the k largest.
-uint32_t KthLargest(uint32_t* m, int32_t n, int32_t k, int32_t* ties) {
+constexpr int32_t kBins = 64;
+
+// The first histogram has 8 bins an octave: it looks at the exponent and the 3 leading mantissa bits.
+constexpr int32_t kFirstShift = 20;
+constexpr int32_t kBinsPerOctave = 8;
+
+// The magnitudes among which the k-th largest is known to be.
+struct Range {
+  uint32_t low, high;  // both included
+  int32_t count;       // elements inside
+  int32_t remaining;   // of these, how many belong to the k largest; 1 <= remaining <= count
+};
+
+// Bin of a magnitude: its bits above `shift`, counted from `first`, clamped to the bins that exist.
+inline int32_t BinOf(uint32_t magnitude, int32_t shift, int32_t first) {
+  int32_t bin = static_cast<int32_t>(magnitude >> shift) - first;
+  bin = bin < kBins - 1 ? bin : kBins - 1;
+  return bin > 0 ? bin : 0;
+}
+
+// The part of `range` that one bin covers and that holds the k-th largest magnitude.
+Range Narrow(Range range, int32_t shift, int32_t first, const int32_t* histogram) {
+  int32_t bin = kBins - 1;
+  while (range.remaining > histogram[bin]) range.remaining -= histogram[bin--];
+  range.count = histogram[bin];
+  // The outermost bins also hold what lies beyond them.
+  const uint32_t begin = static_cast<uint32_t>(first + bin) << shift;
+  const uint32_t last = begin + ((1u << shift) - 1u);
+  if (bin > 0 && begin > range.low) range.low = begin;
+  if (bin < kBins - 1 && last < range.high) range.high = last;
+  return range;
+}
+
+// Bins for all values: eight octaves that end half an octave above the largest of a few samples. It is
+// a guess that costs little; where it is wrong an outermost bin is full and gets divided once more.
+int32_t GuessFirstBin(Span<const float> values) {
+  const int32_t stride = 8 + values.size / 32;
+  uint32_t largest = 0;
+  for (int32_t i = 0; i < values.size; i += stride) {
+    const uint32_t magnitude = MagnitudeBits(values[i]);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  const int32_t top = static_cast<int32_t>(largest >> kFirstShift) + kBinsPerOctave / 2;
+  return top < kBins ? 0 : top - (kBins - 1);
+}
+
+// Counts all values into the bins of the first histogram. The bins of a block are computed before they
+// are counted, because only the former vectorises.
+void CountAll(Span<const float> values, int32_t first, int32_t* histogram) {
+  constexpr int32_t kBlock = 64;
+  int32_t bin[kBlock];
+  const float* v = values.data;
+  for (int32_t left = values.size; left > 0; left -= kBlock) {
+    const int32_t n = left < kBlock ? left : kBlock;
+    int32_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+      const int32_t b0 = BinOf(MagnitudeBits(v[i]), kFirstShift, first);
+      const int32_t b1 = BinOf(MagnitudeBits(v[i + 1]), kFirstShift, first);
+      const int32_t b2 = BinOf(MagnitudeBits(v[i + 2]), kFirstShift, first);
+      const int32_t b3 = BinOf(MagnitudeBits(v[i + 3]), kFirstShift, first);
+      bin[i] = b0;
+      bin[i + 1] = b1;
+      bin[i + 2] = b2;
+      bin[i + 3] = b3;
+    }
+    for (; i < n; ++i) bin[i] = BinOf(MagnitudeBits(v[i]), kFirstShift, first);
+    for (i = 0; i + 4 <= n; i += 4) {
+      ++histogram[static_cast<uint32_t>(bin[i])];
+      ++histogram[static_cast<uint32_t>(bin[i + 1])];
+      ++histogram[static_cast<uint32_t>(bin[i + 2])];
+      ++histogram[static_cast<uint32_t>(bin[i + 3])];
+    }
+    for (; i < n; ++i) ++histogram[bin[i]];
+    v += n;
+  }
+}
+
+// Narrows the range down to few elements, or to one magnitude.
+Range FindRange(Span<const float> values, int32_t k) {
+  Range range = {0, 0x7fffffffu, values.size, k};
+  if (values.size < kMinHistogramElements) return range;
+  {
+    int32_t histogram[kBins] = {};
+    const int32_t first = GuessFirstBin(values);
+    CountAll(values, first, histogram);
+    range = Narrow(range, kFirstShift, first, histogram);
+  }
+  while (range.count > kMaxCandidates && range.low < range.high) {
+    // Bins that divide the range evenly.
+    int32_t shift = 0;
+    while (((range.high - range.low) >> shift) >= static_cast<uint32_t>(kBins)) ++shift;
+    const int32_t first = static_cast<int32_t>(range.low >> shift);
+    int32_t histogram[kBins] = {};
+    for (float value : values) {
+      const uint32_t magnitude = MagnitudeBits(value);
+      if (magnitude < range.low || magnitude > range.high) continue;
+      ++histogram[BinOf(magnitude, shift, first)];
+    }
+    range = Narrow(range, shift, first, histogram);
+  }
+  return range;
+}
+
+// Sorts in descending order.
+void InsertionSort(uint32_t* m, int32_t n) {
+  for (int32_t i = 1; i < n; ++i) {
+    const uint32_t inserted = m[i];
+    int32_t j = i;
+    for (; j > 0 && m[j - 1] < inserted; --j) m[j] = m[j - 1];
+    m[j] = inserted;
+  }
+}
+
+// The k-th largest (k from 1) of n magnitudes, by Hoare's quickselect with a median-of-three pivot, the
+// last few by insertion. Reorders `m`: everything left of m[k - 1] is >= it, everything right of it <=.
+uint32_t KthLargest(uint32_t* m, int32_t n, int32_t k) {
+  constexpr int32_t kFew = 10;
   int32_t lo = 0;
   int32_t hi = n - 1;
-  const int32_t target = k - 1;  // position in descending order
-  while (lo < hi) {
+  const int32_t target = k - 1;
+  while (hi - lo >= kFew) {
     const uint32_t a = m[lo], b = m[(lo + hi) >> 1], c = m[hi];
     const uint32_t pivot = a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));
     int32_t i = lo;
@@ -37,103 +149,57 @@ uint32_t KthLargest(uint32_t* m, int32_t n, int32_t k, int32_t* ties) {
     } else if (target >= i) {
       lo = i;
     } else {
-      break;  // between the halves: m[target] == pivot
+      return m[target];  // between the halves: equal to the pivot
     }
   }
-  const uint32_t kth = m[target];
-  // Everything left of `target` is >= kth and everything right of it <= kth.
-  int32_t equal = 1;
-  for (int32_t i = 0; i < target; ++i) equal += m[i] == kth;
-  *ties = equal;
-  return kth;
+  InsertionSort(m + lo, hi - lo + 1);
+  return m[target];
 }
 
-// The bin that holds the k-th largest magnitude, and how many of the k lie in or below it.
-struct Bin {
-  uint32_t index;
-  int32_t count;      // members of the bin
-  int32_t remaining;  // k less the members of all higher bins; 1 <= remaining <= count
-};
-
-Bin FindBin(const int32_t* histogram, int32_t k) {
-  int32_t remaining = k;
-  int32_t bin = kBins - 1;
-  while (remaining > histogram[bin]) remaining -= histogram[bin--];
-  return {static_cast<uint32_t>(bin), histogram[bin], remaining};
-}
-
-// Copies the magnitudes whose bits above `shift` equal `prefix`; at most `capacity` exist.
-int32_t GatherBin(Span<const float> values, int32_t shift, uint32_t prefix, uint32_t* out) {
+// Clears what lies below the range, and inside it all but the `remaining` largest.
+void KeepFew(const Range& range, Span<float> values) {
+  int32_t position[kMaxCandidates];
+  uint32_t magnitude[kMaxCandidates];
+  const uint32_t low = range.low, high = range.high;
   int32_t count = 0;
-  for (int32_t i = 0; i < values.size; ++i) {
-    const uint32_t magnitude = MagnitudeBits(values[i]);
-    if ((magnitude >> shift) == prefix) out[count++] = magnitude;
+  const auto visit = [&](int32_t i) {
+    const uint32_t m = MagnitudeBits(values[i]);
+    if (m < low) {
+      values[i] = 0.0f;
+    } else if (m <= high) {
+      position[count] = i;
+      magnitude[count++] = m;
+    }
+  };
+  int32_t i = 0;
+  for (; i + 4 <= values.size; i += 4) {
+    visit(i);
+    visit(i + 1);
+    visit(i + 2);
+    visit(i + 3);
   }
-  return count;
+  for (; i < values.size; ++i) visit(i);
+  if (range.remaining == range.count) return;
+
+  const uint32_t kth = KthLargest(magnitude, range.count, range.remaining);
+  int32_t ties = 1;
+  for (int32_t c = 0; c < range.remaining - 1; ++c) ties += magnitude[c] == kth;
+  for (int32_t c = 0; c < range.count; ++c) {
+    float& value = values[position[c]];
+    const uint32_t m = MagnitudeBits(value);
+    if (m < kth || (m == kth && ties-- <= 0)) value = 0.0f;
+  }
+}
+
+// Clears what lies below `magnitude`, and all but the first `ties` of what equals it.
+void KeepTies(uint32_t magnitude, int32_t ties, Span<float> values) {
+  for (float& value : values) {
+    const uint32_t m = MagnitudeBits(value);
+    if (m < magnitude || (m == magnitude && ties-- <= 0)) value = 0.0f;
+  }
 }
 
 }  // namespace
-
-Selection FindTopK(Span<const float> values, int32_t k) {
-  // One buffer serves both uses, which never overlap in time.
-  union {
-    int32_t histogram[kBins];
-    uint32_t candidates[kMaxCandidates];
-  } stack;
-  Selection selection;
-
-  if (values.size <= kMaxCandidates / 6) {
-    for (int32_t i = 0; i < values.size; ++i) stack.candidates[i] = MagnitudeBits(values[i]);
-    selection.threshold_bits = KthLargest(stack.candidates, values.size, k, &selection.ties);
-    return selection;
-  }
-
-  // First level: the 8 exponent bits. Every further level refines by the next 8 (at last 7) bits;
-  // it is only reached when more than kMaxCandidates magnitudes share the prefix.
-  int32_t shift = 23;
-  uint32_t prefix = 0;
-  int32_t remaining = k;
-  for (;;) {
-    std::memset(stack.histogram, 0, sizeof stack.histogram);
-    if (shift == 23) {
-      for (int32_t i = 0; i < values.size; ++i) ++stack.histogram[MagnitudeBits(values[i]) >> 23];
-    } else {
-      const int32_t bits = shift == 0 ? 7 : 8;
-      const uint32_t mask = (1u << bits) - 1u;
-      for (int32_t i = 0; i < values.size; ++i) {
-        const uint32_t magnitude = MagnitudeBits(values[i]);
-        if ((magnitude >> (shift + bits)) == prefix) ++stack.histogram[(magnitude >> shift) & mask];
-      }
-      prefix <<= bits;
-    }
-    const Bin bin = FindBin(stack.histogram, remaining);
-    prefix |= bin.index;
-    remaining = bin.remaining;
-    if (bin.count <= kMaxCandidates) break;
-    if (shift == 0) {  // more equal magnitudes than candidates fit: the prefix is the magnitude
-      selection.threshold_bits = prefix;
-      selection.ties = remaining;
-      return selection;
-    }
-    shift = shift == 7 ? 0 : shift - 8;
-  }
-  const int32_t count = GatherBin(values, shift, prefix, stack.candidates);
-  selection.threshold_bits = KthLargest(stack.candidates, count, remaining, &selection.ties);
-  return selection;
-}
-
-void KeepSelected(Selection selection, Span<float> values) {
-  int32_t ties = selection.ties;
-  for (int32_t i = 0; i < values.size; ++i) {
-    const uint32_t magnitude = MagnitudeBits(values[i]);
-    if (magnitude > selection.threshold_bits) continue;
-    if (magnitude == selection.threshold_bits && ties > 0) {
-      --ties;
-    } else {
-      values[i] = 0.0f;
-    }
-  }
-}
 
 void KeepTopK(int32_t k, Span<float> values) {
   if (k >= values.size) return;
@@ -141,7 +207,12 @@ void KeepTopK(int32_t k, Span<float> values) {
     for (float& value : values) value = 0.0f;
     return;
   }
-  KeepSelected(FindTopK(values, k), values);
+  const Range range = FindRange(values, k);
+  if (range.count <= kMaxCandidates) {
+    KeepFew(range, values);
+  } else {
+    KeepTies(range.low, range.remaining, values);
+  }
 }
 
 }  // namespace tinyprop

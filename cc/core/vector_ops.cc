@@ -1,0 +1,47 @@
+#include "cc/core/vector_ops.h"
+
+// Both are written four elements at a time: -O2 then vectorises the block on SSE2 and NEON, and a
+// Cortex-M spends its time on arithmetic instead of loop counting.
+namespace tinyprop {
+
+void AddScaled(int32_t n, float a, const float* __restrict x, float* __restrict y) {
+  int32_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const float p0 = y[i] + a * x[i];
+    const float p1 = y[i + 1] + a * x[i + 1];
+    const float p2 = y[i + 2] + a * x[i + 2];
+    const float p3 = y[i + 3] + a * x[i + 3];
+    y[i] = p0;
+    y[i + 1] = p1;
+    y[i + 2] = p2;
+    y[i + 3] = p3;
+  }
+  for (; i < n; ++i) y[i] += a * x[i];
+}
+
+void HandDownAndUpdate(int32_t n, float d, float a, const float* __restrict x, float* __restrict w,
+                       float* __restrict dx) {
+  int32_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const float w0 = w[i], w1 = w[i + 1], w2 = w[i + 2], w3 = w[i + 3];
+    const float g0 = dx[i] + d * w0, g1 = dx[i + 1] + d * w1;
+    const float g2 = dx[i + 2] + d * w2, g3 = dx[i + 3] + d * w3;
+    const float u0 = w0 + a * x[i], u1 = w1 + a * x[i + 1];
+    const float u2 = w2 + a * x[i + 2], u3 = w3 + a * x[i + 3];
+    dx[i] = g0;
+    dx[i + 1] = g1;
+    dx[i + 2] = g2;
+    dx[i + 3] = g3;
+    w[i] = u0;
+    w[i + 1] = u1;
+    w[i + 2] = u2;
+    w[i + 3] = u3;
+  }
+  for (; i < n; ++i) {
+    const float old = w[i];
+    dx[i] += d * old;
+    w[i] = old + a * x[i];
+  }
+}
+
+}  // namespace tinyprop
