@@ -100,7 +100,9 @@ class TinyPropConfig:
     @classmethod
     def from_control(cls, control) -> TinyPropConfig:
         """The configuration a control tensor stands for (with beta 1)."""
-        _, s_min, s_max, zeta, d_min, d_max, threshold, decay = (float(v) for v in control)
+        # The shortest decimal that gives the same float32, so that 0.1 stays 0.1.
+        values = [float(str(np.float32(v))) for v in control]
+        _, s_min, s_max, zeta, d_min, d_max, threshold, decay = values
         return cls(
             s_min=s_min, s_max=s_max, zeta=zeta, d_min=d_min, d_max=d_max,
             threshold=threshold, decay=decay,

@@ -1,0 +1,381 @@
+"""A .tflite flatbuffer as plain Python values, and back.
+
+This is the only module that knows the flatbuffer schema. Reading checks everything the rest of the
+package (and TFLM, which verifies nothing) relies on; writing aligns constant data to 16 bytes, as the
+schema demands and Python's generated code does not do.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import struct
+from typing import Any
+
+import flatbuffers
+import numpy as np
+
+from tflm_tinyprop.errors import ModelError
+
+try:
+    from tflite_micro.tensorflow.lite.python import schema_py_generated as schema
+except ImportError:  # wheels from October 2026 on
+    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+
+FILE_IDENTIFIER = b"TFL3"
+ALIGNMENT = 16
+
+_DTYPES = {
+    schema.TensorType.FLOAT32: np.dtype(np.float32),
+    schema.TensorType.FLOAT16: np.dtype(np.float16),
+    schema.TensorType.FLOAT64: np.dtype(np.float64),
+    schema.TensorType.INT8: np.dtype(np.int8),
+    schema.TensorType.UINT8: np.dtype(np.uint8),
+    schema.TensorType.INT16: np.dtype(np.int16),
+    schema.TensorType.INT32: np.dtype(np.int32),
+    schema.TensorType.INT64: np.dtype(np.int64),
+    schema.TensorType.UINT32: np.dtype(np.uint32),
+    schema.TensorType.UINT64: np.dtype(np.uint64),
+    schema.TensorType.BOOL: np.dtype(np.bool_),
+}
+_TYPE_CODES = {dtype: code for code, dtype in _DTYPES.items()}
+
+_OP_NAMES = {
+    code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
+}
+_OP_CODES = {name: code for code, name in _OP_NAMES.items()}
+_DEPRECATED_CODE_MAX = 127
+
+
+@dataclasses.dataclass(eq=False)
+class Tensor:
+    """A tensor. ``data`` is a flat uint8 array for a constant, else None.
+
+    ``dtype`` is None for the types that have no NumPy counterpart (strings, resources, 4-bit).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype | None
+    data: np.ndarray | None = None
+    is_variable: bool = False
+    raw: Any = None  # the schema's TensorT, for the fields this class does not show
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * (self.dtype.itemsize if self.dtype is not None else 0)
+
+    @property
+    def is_constant(self) -> bool:
+        return self.data is not None
+
+    @property
+    def is_quantized(self) -> bool:
+        quantization = getattr(self.raw, "quantization", None)
+        return quantization is not None and _length(quantization.scale) > 0
+
+    @property
+    def is_dynamic(self) -> bool:
+        """True if the shape signature leaves a dimension open."""
+        signature = getattr(self.raw, "shapeSignature", None)
+        return _length(signature) > 0 and any(int(d) < 0 for d in signature)
+
+    def array(self) -> np.ndarray:
+        """The constant's values in its shape (a view)."""
+        return self.data.view(self.dtype).reshape(self.shape)
+
+    def set_array(self, values: np.ndarray) -> None:
+        """Replaces the constant's values; the shape and type stay."""
+        values = np.ascontiguousarray(values, dtype=self.dtype)
+        if values.shape != self.shape:
+            raise ModelError(f"tensor '{self.name}' has shape {self.shape}, got {values.shape}")
+        self.data = values.reshape(-1).view(np.uint8).copy()
+
+
+@dataclasses.dataclass(eq=False)
+class Op:
+    """An operator. ``kind`` is the builtin's name (``FULLY_CONNECTED``) or a custom op's name."""
+
+    kind: str
+    inputs: list[int]  # -1: an optional input left out
+    outputs: list[int]
+    is_custom: bool = False
+    version: int = 1
+    custom_options: bytes = b""
+    raw: Any = None  # the schema's OperatorT with the builtin options
+
+    @property
+    def options(self):
+        """The builtin options object of the schema, or None."""
+        return getattr(self.raw, "builtinOptions", None)
+
+
+@dataclasses.dataclass(eq=False)
+class Graph:
+    """Subgraph 0 of a model, with the model's metadata."""
+
+    tensors: list[Tensor]
+    ops: list[Op]
+    inputs: list[int]
+    outputs: list[int]
+    name: str = "main"
+    description: str = ""
+    metadata: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    signature_defs: Any = None
+
+    def copy(self) -> Graph:
+        """A copy whose tensors and ops may be replaced or reordered; constant data is shared."""
+        return dataclasses.replace(
+            self,
+            tensors=[copy.copy(t) for t in self.tensors],
+            ops=[dataclasses.replace(o, inputs=list(o.inputs), outputs=list(o.outputs))
+                 for o in self.ops],
+            inputs=list(self.inputs),
+            outputs=list(self.outputs),
+            metadata=dict(self.metadata),
+        )
+
+    def add_tensor(self, tensor: Tensor) -> int:
+        """Appends a tensor and returns its index; existing indices never change."""
+        self.tensors.append(tensor)
+        return len(self.tensors) - 1
+
+    def producers(self) -> dict[int, int]:
+        """Tensor index -> index of the op that writes it."""
+        return {t: i for i, op in enumerate(self.ops) for t in op.outputs}
+
+    def consumers(self) -> dict[int, list[int]]:
+        """Tensor index -> indices of the ops that read it."""
+        readers: dict[int, list[int]] = {}
+        for i, op in enumerate(self.ops):
+            for t in op.inputs:
+                if t >= 0:
+                    readers.setdefault(t, []).append(i)
+        return readers
+
+    def signature_inputs(self) -> dict[str, int]:
+        """Input name -> tensor index, of the model's first signature; empty if it has none."""
+        if not self.signature_defs:
+            return {}
+        return {_text(entry.name): int(entry.tensorIndex) for entry in self.signature_defs[0].inputs}
+
+    def check(self) -> None:
+        """Raises ModelError unless every tensor that is read has been written before.
+
+        TFLM plans a tensor that nobody writes without a word, and reads garbage.
+        """
+        written = set(self.inputs)
+        written |= {i for i, t in enumerate(self.tensors) if t.is_constant or t.is_variable}
+        for op in self.ops:
+            for t in op.inputs:
+                if t >= 0 and t not in written:
+                    raise ModelError(
+                        f"op {op.kind} reads tensor '{self.tensors[t].name}', which nothing writes before it"
+                    )
+            written.update(op.outputs)
+        for t in self.outputs:
+            if t not in written:
+                raise ModelError(f"graph output '{self.tensors[t].name}' is never written")
+
+
+def read_graph(data: bytes, source: str = "the model") -> Graph:
+    """Parses a .tflite. Raises ModelError if it is not one, or is truncated or inconsistent."""
+    data = bytes(data)
+    if len(data) < 8 or data[4:8] != FILE_IDENTIFIER:
+        raise ModelError(
+            f"{source} is not a .tflite file: bytes 4 to 8 are {data[4:8]!r}, expected {FILE_IDENTIFIER!r}"
+        )
+    try:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
+        return _graph_from_model(model, source)
+    except ModelError:
+        raise
+    except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError,
+            OverflowError, MemoryError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"{source} is damaged or truncated ({len(data)} bytes): {error}; export it again"
+        ) from error
+
+
+def _length(vector) -> int:
+    return 0 if vector is None else len(vector)
+
+
+def _text(value) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else (value or "")
+
+
+def _graph_from_model(model, source: str) -> Graph:
+    if _length(model.subgraphs) != 1:
+        raise ModelError(
+            f"{source} has {_length(model.subgraphs)} subgraphs (control flow); only models with one are supported"
+        )
+    subgraph = model.subgraphs[0]
+    buffers = model.buffers or []
+    for buffer in buffers:
+        if getattr(buffer, "offset", 0):
+            raise ModelError(f"{source} keeps its weights outside the flatbuffer, which TFLM cannot read")
+    tensors = [_tensor_from_raw(raw, buffers, source) for raw in subgraph.tensors or []]
+    ops = [_op_from_raw(raw, model.operatorCodes, len(tensors), source)
+           for raw in subgraph.operators or []]
+    graph = Graph(
+        tensors=tensors,
+        ops=ops,
+        inputs=_indices(subgraph.inputs, len(tensors), f"{source}: a graph input"),
+        outputs=_indices(subgraph.outputs, len(tensors), f"{source}: a graph output"),
+        name=_text(subgraph.name) or "main",
+        description=_text(model.description),
+        metadata={_text(m.name): _buffer_bytes(buffers[m.buffer]) for m in model.metadata or []},
+        signature_defs=model.signatureDefs,
+    )
+    graph.check()
+    return graph
+
+
+def _indices(values, count: int, what: str, optional: bool = False) -> list[int]:
+    indices = [int(v) for v in (values if values is not None else [])]
+    for i in indices:
+        if not (-1 if optional else 0) <= i < count:
+            raise ModelError(f"{what} refers to tensor {i} of {count}; the file is damaged")
+    return indices
+
+
+def _buffer_bytes(buffer) -> bytes:
+    return b"" if buffer.data is None else np.asarray(buffer.data, dtype=np.uint8).tobytes()
+
+
+def _tensor_from_raw(raw, buffers, source: str) -> Tensor:
+    name = _text(raw.name)
+    shape = tuple(int(d) for d in (raw.shape if raw.shape is not None else ()))
+    dtype = _DTYPES.get(raw.type)
+    data = None
+    if _length(buffers[raw.buffer].data) > 0:
+        data = np.asarray(buffers[raw.buffer].data, dtype=np.uint8).copy()
+    tensor = Tensor(name, shape, dtype, data, bool(raw.isVariable), raw)
+    sparse = getattr(raw, "sparsity", None) is not None
+    if data is not None and dtype is not None and not sparse and data.size != tensor.nbytes:
+        raise ModelError(
+            f"{source}: tensor '{name}' of shape {shape} needs {tensor.nbytes} bytes, has {data.size}; the file is damaged"
+        )
+    return tensor
+
+
+def _op_from_raw(raw, operator_codes, tensor_count: int, source: str) -> Op:
+    code = operator_codes[raw.opcodeIndex]
+    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+    is_custom = builtin == schema.BuiltinOperator.CUSTOM
+    kind = _text(code.customCode) if is_custom else _OP_NAMES.get(builtin, f"BUILTIN_{builtin}")
+    options = b"" if raw.customOptions is None else np.asarray(raw.customOptions, np.uint8).tobytes()
+    return Op(
+        kind=kind,
+        inputs=_indices(raw.inputs, tensor_count, f"{source}: op {kind}", optional=True),
+        outputs=_indices(raw.outputs, tensor_count, f"{source}: op {kind}"),
+        is_custom=is_custom,
+        version=code.version,
+        custom_options=options,
+        raw=raw,
+    )
+
+
+class _AlignedBuffer(schema.BufferT):
+    """A buffer whose data starts at a multiple of 16 bytes."""
+
+    def Pack(self, builder):
+        data = None
+        if _length(self.data) > 0:
+            builder.StartVector(1, len(self.data), ALIGNMENT)
+            builder.head -= len(self.data)
+            builder.Bytes[builder.head : builder.head + len(self.data)] = bytes(self.data)
+            data = builder.EndVector()
+        schema.BufferStart(builder)
+        if data is not None:
+            schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)
+
+
+class _BufferTable:
+    """The model's buffers. Buffer 0 is empty, for tensors without data."""
+
+    def __init__(self):
+        self.buffers = [schema.BufferT()]
+        self._index_of: dict[int, int] = {}
+
+    def add(self, data) -> int:
+        """Index of the buffer with this data; tensors that share an array share the buffer."""
+        if data is None:
+            return 0
+        key = id(data)
+        if key not in self._index_of:
+            buffer = _AlignedBuffer()
+            buffer.data = data
+            self._index_of[key] = len(self.buffers)
+            self.buffers.append(buffer)
+        return self._index_of[key]
+
+
+def write_graph(graph: Graph) -> bytes:
+    """Serialises the graph into a .tflite, after checking that it is complete."""
+    graph.check()
+    table = _BufferTable()
+    subgraph = schema.SubGraphT()
+    subgraph.name = graph.name
+    subgraph.inputs = list(graph.inputs)
+    subgraph.outputs = list(graph.outputs)
+    subgraph.tensors = [_raw_tensor(t, table) for t in graph.tensors]
+
+    model = schema.ModelT()
+    model.version = 3
+    model.description = graph.description
+    model.operatorCodes = []
+    code_index: dict[tuple, int] = {}
+    subgraph.operators = [_raw_op(op, model.operatorCodes, code_index) for op in graph.ops]
+    model.subgraphs = [subgraph]
+    model.signatureDefs = graph.signature_defs
+    model.metadata = []
+    for name, content in graph.metadata.items():
+        entry = schema.MetadataT()
+        entry.name = name
+        entry.buffer = table.add(np.frombuffer(content, np.uint8))
+        model.metadata.append(entry)
+    model.buffers = table.buffers
+
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _raw_tensor(tensor: Tensor, table: _BufferTable):
+    raw = copy.copy(tensor.raw) if tensor.raw is not None else schema.TensorT()
+    raw.name = tensor.name
+    raw.shape = list(tensor.shape)
+    if tensor.dtype is not None:
+        raw.type = _TYPE_CODES[tensor.dtype]
+    raw.isVariable = tensor.is_variable
+    raw.buffer = table.add(tensor.data)
+    return raw
+
+
+def _raw_op(op: Op, operator_codes: list, code_index: dict[tuple, int]):
+    key = (op.is_custom, op.kind, op.version)
+    if key not in code_index:
+        code = schema.OperatorCodeT()
+        if op.is_custom:
+            code.builtinCode = schema.BuiltinOperator.CUSTOM
+            code.customCode = op.kind
+        else:
+            code.builtinCode = _OP_CODES[op.kind]
+        code.deprecatedBuiltinCode = min(code.builtinCode, _DEPRECATED_CODE_MAX)
+        code.version = op.version
+        code_index[key] = len(operator_codes)
+        operator_codes.append(code)
+    raw = copy.copy(op.raw) if op.raw is not None else schema.OperatorT()
+    raw.opcodeIndex = code_index[key]
+    raw.inputs = list(op.inputs)
+    raw.outputs = list(op.outputs)
+    raw.customOptions = list(op.custom_options) if op.custom_options else None
+    return raw
