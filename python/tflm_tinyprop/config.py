@@ -34,11 +34,11 @@ class TinyPropConfig:
         decay: factor on the running maximum per step, in (0, 1]; 1 is the paper.
     """
 
-    s_min: float = 0.05
-    s_max: float = 0.3
-    zeta: float = 1.0
+    s_min: float = 0.5
+    s_max: float = 1.0
+    zeta: float = 0.8
     d_min: float = 0.0
-    d_max: float = 1.0
+    d_max: float = 2.0
     beta: float = 1.0
     threshold: float = 0.5
     decay: float = 1.0

@@ -379,3 +379,21 @@ def _raw_op(op: Op, operator_codes: list, code_index: dict[tuple, int]):
     raw.outputs = list(op.outputs)
     raw.customOptions = list(op.custom_options) if op.custom_options else None
     return raw
+
+
+def fully_connected_options(activation: int):
+    """Raw operator of a FULLY_CONNECTED with this ActivationFunctionType; for graphs made from nothing."""
+    raw = schema.OperatorT()
+    raw.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
+    raw.builtinOptions = schema.FullyConnectedOptionsT()
+    raw.builtinOptions.fusedActivationFunction = activation
+    return raw
+
+
+def softmax_options():
+    """Raw operator of a SOFTMAX with beta 1."""
+    raw = schema.OperatorT()
+    raw.builtinOptionsType = schema.BuiltinOptions.SoftmaxOptions
+    raw.builtinOptions = schema.SoftmaxOptionsT()
+    raw.builtinOptions.beta = 1.0
+    return raw

@@ -51,6 +51,7 @@ class DecisionOptions(_Options):
 SHARES_DECISION = 1
 UPDATES_WEIGHTS = 2
 UPDATES_BIAS = 4
+FLAG_NAMES = {SHARES_DECISION: "shares_decision", UPDATES_WEIGHTS: "updates_weights", UPDATES_BIAS: "updates_bias"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""What the commands share: reading arguments and files, and reporting errors without a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+import typer
+
+from tflm_tinyprop import files
+from tflm_tinyprop.callbacks import Callback
+from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.errors import ConfigError, DataError, ModelError, TinyPropError
+
+
+@contextlib.contextmanager
+def reported_errors():
+    """Turns the errors of this package into one line on stderr and exit code 1."""
+    try:
+        yield
+    except (TinyPropError, FileExistsError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def read_model(path: pathlib.Path):
+    """A Keras model for .keras and .h5, the bytes of anything else."""
+    if path.suffix not in (".keras", ".h5"):
+        return files.read_bytes(path)
+    if not path.exists():
+        raise ModelError(f"cannot read {path}: no such file")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever its readers raise
+        raise ModelError(f"{path} is not a Keras model that can be loaded: {error}") from error
+
+
+def read_labels(path: pathlib.Path | None) -> list[str] | None:
+    if path is None:
+        return None
+    return files.read_bytes(path).decode("utf-8").split("\n")[:-1]
+
+
+def parse_layers(text: str):
+    """'all', a number of last layers, or a list of names."""
+    if text == "all":
+        return text
+    return int(text) if text.lstrip("-").isdigit() else [name.strip() for name in text.split(",")]
+
+
+def make_config(method: str | None, ratio: float, settings: list[str] | None,
+                default: TinyPropConfig | None = None) -> TinyPropConfig:
+    """The method's configuration, or `default` without one, with single settings replaced."""
+    makers = {"full": TinyPropConfig.full, "v1": TinyPropConfig.v1, "v2": TinyPropConfig.v2,
+              "top-k": lambda: TinyPropConfig.top_k(ratio)}
+    config = makers[method]() if method else (default or TinyPropConfig.v2())
+    names = [field.name for field in dataclasses.fields(TinyPropConfig)]
+    changes = {}
+    for setting in settings or []:
+        name, _, value = setting.partition("=")
+        if name not in names:
+            raise ConfigError(f"--set {setting}: no setting {name!r}; there are {', '.join(names)}")
+        try:
+            changes[name] = float(value)
+        except ValueError:
+            raise ConfigError(f"--set {setting}: {value!r} is not a number") from None
+    return dataclasses.replace(config, **changes)
+
+
+def make_schedule(kind: str, learning_rate: float, steps: int, warmup: float, first_step: int):
+    """A number, or Keras' linear warm-up and cosine annealing over `steps` steps from first_step on."""
+    if kind == "constant":
+        return learning_rate
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    warmup_steps = min(steps - 1, round(warmup * steps))
+    cosine = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup_steps else learning_rate,
+        decay_steps=max(1, steps - warmup_steps),
+        warmup_target=learning_rate if warmup_steps else None, warmup_steps=warmup_steps,
+    )
+    # Step 0 of a warm-up from 0 would train nothing, so the schedule is read one step ahead.
+    return lambda step: float(cosine(step - first_step + 1))
+
+
+def load_data(path: pathlib.Path):
+    """(x, y, validation) from an .npz; validation is (x_test, y_test) or None."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"cannot read {path} as .npz: {error}") from error
+    for x, y in (("x_train", "y_train"), ("x", "y")):
+        if x in arrays and y in arrays:
+            test = (arrays["x_test"], arrays["y_test"]) if {"x_test", "y_test"} <= set(arrays) else None
+            return arrays[x], arrays[y], test
+    raise DataError(f"{path} holds {', '.join(arrays) or 'nothing'}; expected x_train and y_train, or x and y")
+
+
+def figures(logs: dict) -> str:
+    return "  ".join(f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
+                     for name, value in logs.items())
+
+
+class EpochPrinter(Callback):
+    """One line of figures per epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        typer.echo(f"epoch {epoch + 1}: {figures(logs or {})}")

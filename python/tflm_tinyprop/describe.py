@@ -1,0 +1,157 @@
+"""What a trainable model consists of, as tables for people (summary, inspect) and as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+
+from tflm_tinyprop import arena, metadata, options
+from tflm_tinyprop.differentiate import PREFIX, inference_graph
+from tflm_tinyprop.graph import write_graph
+from tflm_tinyprop.layers import find_layers
+from tflm_tinyprop.macs import forward_macs
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerInfo:
+    """One layer with weights; multiply-accumulates are per sample, backward ones of full backpropagation."""
+
+    name: str
+    op: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    trainable: bool
+    forward_macs: int
+    backward_macs: int
+
+
+def layer_infos(model) -> list[LayerInfo]:
+    """The layers of a TrainableModel from input to output."""
+    training = model.training
+    inference = inference_graph(model.graph, training, {})
+    # Metadata names the layers on the backward path; +1: TinyPropInitialize comes first.
+    on_path = {layer.operator - 1: layer for layer in training.layers}
+    infos = []
+    for layer in find_layers(inference):
+        record = on_path.get(layer.operator)
+        constants = (inference.tensors[t] for t in layer.op.inputs if t >= 0)
+        infos.append(LayerInfo(
+            name=record.name if record else layer.name,
+            op=layer.op.kind,
+            output_shape=inference.tensors[layer.op.outputs[0]].shape,
+            parameters=sum(t.size for t in constants if t.is_constant),
+            trainable=bool(record and record.flags),
+            forward_macs=forward_macs(inference, layer.op) // training.batch_size,
+            backward_macs=record.backward_macs if record else 0,
+        ))
+    return infos
+
+
+def arena_sizes(model) -> dict[str, int]:
+    """Smallest arenas on this host in bytes: for the ordinary model, and for training."""
+    inference = inference_graph(model.graph, model.training, {})
+    return {
+        "inference": arena.smallest_bytes(write_graph(inference), arena.sufficient_bytes(inference)),
+        "training": model.arena_bytes,
+    }
+
+
+def print_summary(model, print_fn: Callable[[str], None] | None = None) -> None:
+    """Layers, what is trained, costs and memory."""
+    infos = layer_infos(model)
+    table = Table(title=f"Trainable model, batch {model.batch_size}, loss {model.loss}")
+    for column, justify in (("layer", "left"), ("op", "left"), ("output shape", "left"), ("parameters", "right"),
+                            ("trainable", "left"), ("forward MACs", "right"), ("backward MACs", "right")):
+        table.add_column(column, justify=justify)
+    for info in infos:
+        table.add_row(info.name, info.op, str(info.output_shape), f"{info.parameters:,}",
+                      "yes" if info.trainable else "frozen", f"{info.forward_macs:,}", f"{info.backward_macs:,}")
+    arenas = arena_sizes(model)
+    lines = [
+        f"trainable parameters   {model.trainable_parameters:,} ({4 * model.trainable_parameters:,} bytes of RAM)",
+        f"model                  {len(model.data):,} bytes of flash",
+        f"arena for inference    {arenas['inference']:,} bytes (64-bit host)",
+        f"arena for training     {arenas['training']:,} bytes (64-bit host)",
+        f"configuration          {_config_text(model.config)}",
+    ]
+    (print_fn or print)(f"{_render(table)}\n" + "\n".join(lines))
+
+
+def print_inspection(model, print_fn: Callable[[str], None] | None = None) -> None:
+    """Everything in the file: summary, inputs and outputs, variables, ops with decoded options."""
+    emit = print_fn or print
+    print_summary(model, emit)
+    graph, training = model.graph, model.training
+
+    table = Table(title="Inputs and outputs")
+    for column in ("", "name", "shape", "type"):
+        table.add_column(column)
+    for role, indices in (("input", graph.inputs), ("output", graph.outputs)):
+        for position, index in enumerate(indices):
+            tensor = graph.tensors[index]
+            table.add_row(f"{role} {position}", tensor.name, str(tensor.shape), str(tensor.dtype))
+    emit(_render(table))
+
+    table = Table(title="Variables")
+    for column in ("output", "layer", "role", "elements", "constant", "variable"):
+        table.add_column(column)
+    for position, record in enumerate(training.variables, start=training.first_variable_output):
+        name = training.layers[record.layer - 1].name if record.layer else "-"
+        table.add_row(str(position), name, metadata.ROLES[record.role], f"{record.elements:,}",
+                      str(record.initial), str(record.variable))
+    emit(_render(table))
+
+    table = Table(title="Ops")
+    for column in ("", "op", "inputs", "outputs", "custom options"):
+        table.add_column(column)
+    for index, op in enumerate(graph.ops):
+        decoded = _options_text(op) if op.kind.startswith(PREFIX) else ""
+        table.add_row(str(index), op.kind, " ".join(map(str, op.inputs)), " ".join(map(str, op.outputs)), decoded)
+    emit(_render(table))
+
+
+def as_dict(model) -> dict:
+    """The inspection as plain values, for JSON."""
+    return {
+        "batch_size": model.batch_size,
+        "loss": model.loss,
+        "configuration": dataclasses.asdict(model.config),
+        "layers": [dataclasses.asdict(info) for info in layer_infos(model)],
+        "variables": [dataclasses.asdict(record) for record in model.training.variables],
+        "ops": [
+            {"op": op.kind, "inputs": op.inputs, "outputs": op.outputs,
+             "options": dataclasses.asdict(options.unpack(op.kind, op.custom_options))
+             if op.kind.startswith(PREFIX) else None}
+            for op in model.graph.ops
+        ],
+        "metadata": sorted(model.graph.metadata),
+        "model_bytes": len(model.data),
+        "arena_bytes": arena_sizes(model),
+    }
+
+
+def _options_text(op) -> str:
+    decoded = options.unpack(op.kind, op.custom_options)
+    parts = []
+    for name, value in dataclasses.asdict(decoded).items():
+        if name == "fused_activation":
+            value = options.ACTIVATIONS[value]
+        elif name == "flags":
+            value = "|".join(text for bit, text in options.FLAG_NAMES.items() if value & bit) or "none"
+        parts.append(f"{name}={value}")
+    return " ".join(parts)
+
+
+def _config_text(config) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in dataclasses.asdict(config).items())
+
+
+def _render(table: Table) -> str:
+    """The table as text, as wide as it needs to be."""
+    console = Console(file=io.StringIO(), width=200)
+    console.print(table)
+    return console.file.getvalue().rstrip()

@@ -1,0 +1,176 @@
+"""A stack of dense layers trained by TinyPropv2, one step at a time."""
+
+import dataclasses
+
+import numpy as np
+
+from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.reference.activation import activation_forward, activation_grad
+from tflm_tinyprop.reference.adaptive_rate import (
+    error_propagation_rate,
+    gradient_count,
+    local_error,
+    relative_error,
+    update_running_maximum,
+)
+from tflm_tinyprop.reference.decision import decide, is_float32_finite
+from tflm_tinyprop.reference.fully_connected import fully_connected_backward, fully_connected_forward
+from tflm_tinyprop.reference.mean_squared_error import mean_squared_error
+from tflm_tinyprop.reference.selection import select_top_k
+from tflm_tinyprop.reference.softmax_cross_entropy import (
+    softmax_cross_entropy_dense,
+    softmax_cross_entropy_sparse,
+)
+from tflm_tinyprop.sample_status import SampleStatus
+
+LOSSES = {
+    "sparse_categorical_crossentropy": softmax_cross_entropy_sparse,
+    "categorical_crossentropy": softmax_cross_entropy_dense,
+    "mean_squared_error": mean_squared_error,
+}
+
+
+@dataclasses.dataclass
+class DenseLayer:
+    """y = act(x W^T + b). The arrays are kept as float64 copies and updated in place."""
+
+    weights: np.ndarray  # [U, I]
+    bias: np.ndarray | None = None  # [U]
+    activation: str = "none"
+    train_weights: bool = True
+    train_bias: bool = True
+
+    def __post_init__(self):
+        self.weights = np.array(self.weights, dtype=np.float64)
+        if self.bias is not None:
+            self.bias = np.array(self.bias, dtype=np.float64)
+
+    @property
+    def is_trained(self) -> bool:
+        return self.train_weights or (self.train_bias and self.bias is not None)
+
+    def forward(self, x) -> np.ndarray:
+        return activation_forward(
+            self.activation, fully_connected_forward(x, self.weights, self.bias)
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class StepResult:
+    """What one training step did. Row 0 of the [L, B] arrays is the first trainable layer.
+
+    A sample that takes no part in a layer (skipped, not finite, inference) has zeros there.
+    """
+
+    loss: np.ndarray  # [B]
+    status: np.ndarray  # int [B], SampleStatus
+    decision_metric: np.ndarray  # [B], D
+    output_error: np.ndarray  # [B], Y the decision was taken on
+    local_error: np.ndarray  # [L, B], Y
+    rate: np.ndarray  # [L, B], S
+    k: np.ndarray  # int [L, B]
+    outputs: np.ndarray  # [B, ...], of the last layer, before the step; logits with cross entropy
+
+
+class ReferenceNetwork:
+    """Dense layers from input to output. Those below the first trained one only run forward; frozen
+    layers above it select and hand down like the others, and are not updated.
+
+    Attributes:
+        running_maximum: [1 + L], of the decision, then of each layer from the first trainable one
+            upward. The output layer uses the decision's.
+    """
+
+    def __init__(self, layers: list[DenseLayer], loss: str):
+        self.layers = list(layers)
+        self.loss = LOSSES[loss]
+        trained = [i for i, layer in enumerate(self.layers) if layer.is_trained]
+        if not trained:
+            raise ValueError("ReferenceNetwork needs at least one layer with something to train")
+        self.first = trained[0]
+        self.running_maximum = np.zeros(1 + len(self.layers) - self.first)
+
+    def predict(self, x) -> np.ndarray:
+        """Outputs [B, U] of the last layer for x [B, I]."""
+        return self._activations(x)[-1]
+
+    def gradients(self, x, y):
+        """Exact gradients of the mean loss: [(dW, db), ...] of the layers from `first` upward."""
+        activations = self._activations(x)
+        _, delta = self._loss_and_delta(activations[-1], y)
+        result = []
+        for i in range(len(self.layers) - 1, self.first - 1, -1):
+            if i < len(self.layers) - 1:
+                delta = activation_grad(self.layers[i].activation, activations[i + 1], delta)
+            handed, dw, db = fully_connected_backward(delta, activations[i], self.layers[i].weights)
+            result.append((dw / len(x), db / len(x)))
+            delta = handed
+        return result[::-1]
+
+    def train_step(self, x, y, config: TinyPropConfig, learning_rate: float) -> StepResult:
+        """One step on a batch: x [B, I], y labels. Updates weights and running maxima in place."""
+        with np.errstate(all="ignore"):  # NaN and infinite samples are handled, not reported
+            return self._train_step(np.asarray(x, dtype=np.float64), y, config, learning_rate)
+
+    def _train_step(self, x, y, config, learning_rate):
+        batch, depth = len(x), len(self.layers) - self.first
+        activations = self._activations(x)
+        loss, delta = self._loss_and_delta(activations[-1], y)
+        error, rate = np.zeros((depth, batch)), np.zeros((depth, batch))
+        k = np.zeros((depth, batch), dtype=int)
+
+        def result(status, metric, output_error):
+            return StepResult(loss, status, metric, output_error, error, rate, k, activations[-1])
+
+        if not (learning_rate > 0 and np.isfinite(learning_rate)):
+            return result(np.full(batch, int(SampleStatus.INFERENCE)), np.zeros(batch), np.zeros(batch))
+
+        input_finite = is_float32_finite(x).all(axis=1)
+        decision = decide(config, input_finite, loss, delta, self.running_maximum[0])
+        self.running_maximum[0] = decision.running_maximum
+        status = decision.status.copy()
+
+        for row in range(depth - 1, -1, -1):
+            index = self.first + row
+            layer = self.layers[index]
+            is_output = row == depth - 1
+            if not is_output:
+                delta = activation_grad(layer.activation, activations[index + 1], delta)
+            taking_part = status == SampleStatus.TRAINED
+            error[row, taking_part] = local_error(delta[taking_part])
+            status[taking_part & ~is_float32_finite(error[row])] = SampleStatus.NON_FINITE
+            trained = status == SampleStatus.TRAINED
+
+            # Element 0 of the running maxima is the decision's, which the output layer shares.
+            state = 0 if is_output else 1 + row
+            if not is_output:
+                self.running_maximum[state] = update_running_maximum(
+                    self.running_maximum[state], error[row, trained], config.decay
+                )
+            sparse = np.zeros_like(delta)
+            for b in np.flatnonzero(trained):
+                alpha = relative_error(error[row, b], self.running_maximum[state])
+                rate[row, b] = error_propagation_rate(config, alpha, depth - 1 - row)
+                k[row, b] = gradient_count(rate[row, b], delta.shape[1], error[row, b])
+                kept = select_top_k(delta[b], k[row, b])
+                sparse[b, kept] = delta[b, kept]
+
+            handed, dw, db = fully_connected_backward(sparse, activations[index], layer.weights)
+            if layer.train_weights:
+                layer.weights -= learning_rate / batch * dw
+            if layer.train_bias and layer.bias is not None:
+                layer.bias -= learning_rate / batch * db
+            delta = handed
+        return result(status, decision.metric, decision.local_error)
+
+    def _activations(self, x) -> list[np.ndarray]:
+        """The input and the output of every layer."""
+        activations = [np.asarray(x, dtype=np.float64)]
+        for layer in self.layers:
+            activations.append(layer.forward(activations[-1]))
+        return activations
+
+    def _loss_and_delta(self, outputs, y):
+        """Loss [B], and dLoss/dz [B, U] before the output layer's activation."""
+        loss, delta = self.loss(outputs, y)
+        return loss, activation_grad(self.layers[-1].activation, outputs, delta)
