@@ -35,11 +35,17 @@ def random_values(rng, n: int, kind: str) -> np.ndarray:
     return np.asarray(values, dtype=np.float32)
 
 
+def plain_config(**settings) -> TinyPropConfig:
+    """S = alpha in every layer, D = alpha; written out, so that the package's defaults may change."""
+    plain = dict(s_min=0, s_max=1, zeta=1, d_min=0, d_max=1, beta=1, threshold=0.5, decay=1)
+    return TinyPropConfig(**{**plain, **settings})
+
+
 def random_config(rng, learning_rate: float = 0.1):
     """(config, control): settings that float32 holds exactly, and the same as a control tensor."""
     s_min, s_max = np.sort(rng.random(2))
     d_min, d_max = np.sort(rng.random(2))
-    config = TinyPropConfig(
+    config = plain_config(
         s_min=s_min, s_max=s_max, zeta=rng.uniform(0.3, 1.5), d_min=d_min, d_max=d_max,
         threshold=rng.random(), decay=rng.choice([1.0, rng.uniform(0.5, 1.0)]),
     )  # fmt: skip

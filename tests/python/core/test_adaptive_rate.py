@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-from cases import KINDS, random_config, random_size, random_values
+from cases import KINDS, plain_config, random_config, random_size, random_values
 from compare import EPSILON, assert_close, assert_same_k
 
-from tflm_tinyprop import TinyPropConfig
 from tflm_tinyprop import reference
 
 
@@ -66,7 +65,7 @@ def test_rate(abi, rng):
 def test_rate_of_a_damaged_control_is_clipped(abi):
     for value in (np.nan, np.inf, -np.inf, 1e38, -5.0):
         for element in (1, 2, 3):
-            control = TinyPropConfig().control(0.1)
+            control = plain_config().control(0.1)
             control[element] = value
             assert 0 <= abi.error_propagation_rate(control, 0.7, 3) <= 1
 

@@ -1,8 +1,8 @@
 import numpy as np
-from cases import random_config, random_size
+from cases import plain_config, random_config, random_size
 from compare import assert_close, assert_same_bits
 
-from tflm_tinyprop import TinyPropConfig, reference
+from tflm_tinyprop import reference
 from tflm_tinyprop.sample_status import SampleStatus
 
 
@@ -53,7 +53,7 @@ def test_decisions_over_several_steps(abi, rng):
 
 
 def test_skipped_samples_count_for_the_maximum_and_others_do_not(abi):
-    control = TinyPropConfig(threshold=2.0).control(0.1)  # skips every sample
+    control = plain_config(threshold=2.0).control(0.1)  # skips every sample
     delta = np.float32([[3, -1], [np.inf, 0], [9, 9]])
     gate, maximum, _ = abi.decide(control, [1, 1, 0], np.float32([1, 1, 1]), delta, 2.0)
     assert list(gate) == [SampleStatus.SKIPPED, SampleStatus.NON_FINITE, SampleStatus.NON_FINITE]
@@ -61,27 +61,27 @@ def test_skipped_samples_count_for_the_maximum_and_others_do_not(abi):
 
 
 def test_maximum_is_untouched_without_a_finite_sample(abi):
-    control = TinyPropConfig(decay=0.5).control(0.1)
+    control = plain_config(decay=0.5).control(0.1)
     gate, maximum, _ = abi.decide(control, [0], np.float32([1]), np.float32([[1]]), 2.0)
     assert gate[0] == SampleStatus.NON_FINITE and maximum == 2
 
 
 def test_a_finite_sample_without_error_decays_the_maximum(abi):
-    control = TinyPropConfig(decay=0.5).control(0.1)
+    control = plain_config(decay=0.5).control(0.1)
     _, maximum, _ = abi.decide(control, [1], np.float32([1]), np.float32([[0]]), 2.0)
     assert maximum == 1
 
 
 def test_inference_changes_nothing(abi):
     for learning_rate in (0.0, -1.0, np.nan, np.inf, -0.0):
-        control = TinyPropConfig().control(learning_rate)
+        control = plain_config().control(learning_rate)
         assert not abi.is_training(control)
         gate, maximum, statistics = abi.decide(
             control, [1, 0], np.float32([1, np.nan]), np.float32([[5], [1]]), 2.0
         )
         assert (gate == SampleStatus.INFERENCE).all() and maximum == 2
         assert_same_bits(statistics[0], [[SampleStatus.INFERENCE, 0, 0, 0]] * 2)
-    assert abi.is_training(TinyPropConfig().control(1e-30))
+    assert abi.is_training(plain_config().control(1e-30))
 
 
 def test_all_finite(abi, rng):

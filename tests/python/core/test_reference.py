@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+from cases import plain_config
 
 from tflm_tinyprop import TinyPropConfig
 from tflm_tinyprop.reference import (
@@ -119,7 +120,7 @@ def identity_network(**layer):
 
 def test_sparse_step_by_hand():
     network = identity_network()
-    config = TinyPropConfig(s_min=0.2, s_max=0.8, threshold=0.0)
+    config = plain_config(s_min=0.2, s_max=0.8, threshold=0.0)
     # delta = (3, 1): Y = 4 is the first error seen, so alpha = 1, S = 0.8, k = floor(1.6 + 0.5) = 2.
     result = network.train_step([[3.0, 1.0]], [[0.0, 0.0]], config, 0.5)
     assert (result.local_error[0, 0], result.rate[0, 0], result.k[0, 0]) == (4, 0.8, 2)
@@ -135,7 +136,7 @@ def test_sparse_step_by_hand():
 
 def test_known_samples_are_skipped_and_count_in_the_divisor():
     network = identity_network()
-    config = TinyPropConfig(s_min=1, s_max=1, threshold=0.5)
+    config = plain_config(s_min=1, s_max=1, threshold=0.5)
     x = [[4.0, 0.0], [1.0, 0.0]]  # D = 1 and 0.25
     result = network.train_step(x, np.zeros((2, 2)), config, 1.0)
     assert list(result.status) == [SampleStatus.TRAINED, SampleStatus.SKIPPED]
@@ -146,7 +147,7 @@ def test_known_samples_are_skipped_and_count_in_the_divisor():
 
 def test_running_maximum_decays_once_a_step_and_keeps_still_without_samples():
     network = identity_network()
-    config = TinyPropConfig(decay=0.5, threshold=0.0)
+    config = plain_config(decay=0.5, threshold=0.0)
     network.train_step([[4.0, 0.0]], [[0.0, 0.0]], config, 1e-9)
     network.train_step([[0.1, 0.0], [0.2, 0.0]], np.zeros((2, 2)), config, 1e-9)
     assert network.running_maximum[0] == 2
@@ -184,7 +185,7 @@ def test_inference(rng, learning_rate):
 def test_zeta_damps_by_the_layers_above(rng):
     network = random_network(rng, LOSSES[2], frozen=(0,))
     x, y = random_batch(rng, LOSSES[2], batch=1)
-    config = TinyPropConfig(s_min=0.8, s_max=0.8, zeta=0.5, threshold=0.0)
+    config = plain_config(s_min=0.8, s_max=0.8, zeta=0.5, threshold=0.0)
     result = network.train_step(x, y, config, 0.1)
     assert result.rate.shape == (2, 1)  # the frozen bottom layer does not count
     np.testing.assert_allclose(result.rate[:, 0], [0.4, 0.8])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import random_config, random_size
+from cases import plain_config, random_config, random_size
 from compare import assert_close, assert_same_bits, assert_same_k, rate_error
 
 from tflm_tinyprop import TinyPropConfig, reference
@@ -99,14 +99,14 @@ def test_a_delta_that_is_not_finite_closes_its_gate(abi, value):
 
 
 def test_the_running_maximum_is_untouched_without_an_open_gate(abi):
-    control = TinyPropConfig(decay=0.5).control(0.1)
+    control = plain_config(decay=0.5).control(0.1)
     for gate in (SampleStatus.SKIPPED, SampleStatus.NON_FINITE, SampleStatus.INFERENCE):
         trained, _, _, maximum, _ = abi.sparsify_delta(control, 0, None, np.float32([[1]]), [gate], 8.0)
         assert trained == 0 and maximum == 8
 
 
 def test_the_running_maximum_takes_in_the_whole_batch_first(abi):
-    control = TinyPropConfig(s_min=0, s_max=1).control(0.1)
+    control = plain_config(s_min=0, s_max=1).control(0.1)
     delta = np.float32([[1, 1, 1, 1], [4, 4, 4, 4]])
     *_, statistics = abi.sparsify_delta(control, 0, None, delta, [SampleStatus.TRAINED] * 2, 0.0)
     assert list(statistics[1, :, 1]) == [0.25, 1]

@@ -1,0 +1,153 @@
+#include "cc/tflm/op_options.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "tests/cc/random_arrays.h"
+
+namespace tinyprop {
+namespace testing {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+constexpr OptionsError kNone = OptionsError::kNone;
+constexpr OptionsError kDamaged = OptionsError::kDamaged;
+constexpr OptionsError kNewerVersion = OptionsError::kNewerVersion;
+constexpr OptionsError kUnknownValue = OptionsError::kUnknownValue;
+
+// Parses the first `length` bytes from a heap block of exactly that size, one byte off any alignment.
+template <typename Options>
+OptionsError ParsePrefix(const Bytes& bytes, size_t length, Options* options) {
+  const std::unique_ptr<char[]> block(new char[length + 1]);
+  std::copy_n(bytes.begin(), length, block.get() + 1);
+  return Parse(block.get() + 1, length, options);
+}
+
+template <typename Options>
+OptionsError ParseAll(const Bytes& bytes, Options* options) {
+  return ParsePrefix(bytes, bytes.size(), options);
+}
+
+// What holds for the options of every op. valid: well-formed options of version 1.
+template <typename Options>
+void CheckHeader(const Bytes& valid) {
+  Options options;
+  CHECK(ParseAll(valid, &options) == kNone);
+  CHECK(Parse(nullptr, 0, &options) == kDamaged);
+  CHECK(Parse(nullptr, valid.size(), &options) == kDamaged);
+
+  for (size_t length = 0; length < valid.size(); ++length) {
+    CAPTURE(length);
+    CHECK(ParsePrefix(valid, length, &options) == kDamaged);
+  }
+  Bytes longer = valid;
+  longer.push_back(0);
+  CHECK(ParseAll(longer, &options) == kDamaged);
+  longer[2] = static_cast<uint8_t>(longer.size());
+  CHECK(ParseAll(longer, &options) == kDamaged);
+
+  for (int size = 0; size < 256; ++size) {
+    Bytes wrong_size = valid;
+    wrong_size[2] = static_cast<uint8_t>(size);
+    CHECK((ParseAll(wrong_size, &options) == kNone) == (size == static_cast<int>(valid.size())));
+  }
+  Bytes version = valid;
+  version[0] = 0;
+  CHECK(ParseAll(version, &options) == kDamaged);
+  version[0] = 2;
+  CHECK(ParseAll(version, &options) == kNewerVersion);
+  version[0] = 0;
+  version[1] = 1;  // version 256
+  CHECK(ParseAll(version, &options) == kNewerVersion);
+  // A newer version is named as such whatever size it has, as soon as the header is there.
+  Bytes newer = {2, 0, 99, 0, 1, 2, 3};
+  for (size_t length = 4; length <= newer.size(); ++length) {
+    CHECK(ParsePrefix(newer, length, &options) == kNewerVersion);
+  }
+}
+
+const Bytes kInitialize = {1, 0, 8, 0, 2, 1, 3, 0};
+const Bytes kLoss = {1, 0, 6, 0, 1, 3};
+const Bytes kDecision = {1, 0, 4, 0};
+const Bytes kLayerGrad = {1, 0, 10, 0, 2, 5, 7, 0, 1, 2};
+
+TEST_CASE("headers") {
+  CheckHeader<InitializeOptions>(kInitialize);
+  CheckHeader<LossOptions>(kLoss);
+  CheckHeader<DecisionOptions>(kDecision);
+  CheckHeader<LayerGradOptions>(kLayerGrad);
+}
+
+TEST_CASE("fields are little-endian") {
+  InitializeOptions initialize;
+  REQUIRE(ParseAll(kInitialize, &initialize) == kNone);
+  CHECK(initialize.model_inputs == 0x102);
+  CHECK(initialize.variables == 3);
+
+  LossOptions loss;
+  REQUIRE(ParseAll(kLoss, &loss) == kNone);
+  CHECK(loss.label_kind == 1);
+  CHECK(loss.fused_activation == 3);
+
+  LayerGradOptions layer;
+  REQUIRE(ParseAll(kLayerGrad, &layer) == kNone);
+  CHECK(layer.fused_activation == 2);
+  CHECK(layer.flags == (LayerGradOptions::kSharesDecision | LayerGradOptions::kUpdatesBias));
+  CHECK(layer.layer == 7);
+  CHECK(layer.layers_above == 0x201);
+}
+
+// The error for `valid` with one byte changed.
+template <typename Options>
+OptionsError WithByte(Bytes valid, size_t position, int value) {
+  Options options;
+  valid[position] = static_cast<uint8_t>(value);
+  return ParseAll(valid, &options);
+}
+
+TEST_CASE("unknown values are refused") {
+  for (int value = 0; value < 256; ++value) {
+    CAPTURE(value);
+    CHECK(WithByte<LossOptions>(kLoss, 4, value) == (value < 2 ? kNone : kUnknownValue));
+    CHECK(WithByte<LossOptions>(kLoss, 5, value) == (value < 4 ? kNone : kUnknownValue));
+    CHECK(WithByte<LayerGradOptions>(kLayerGrad, 4, value) == (value < 4 ? kNone : kUnknownValue));
+    CHECK(WithByte<LayerGradOptions>(kLayerGrad, 5, value) == (value < 8 ? kNone : kUnknownValue));
+    CHECK(WithByte<LayerGradOptions>(kLayerGrad, 6, value) == (value > 0 ? kNone : kUnknownValue));
+  }
+}
+
+TEST_CASE("random bytes never give options that are out of range") {
+  Random random;
+  INFO(random.Repeat());
+  for (int repeat = 0; repeat < 20000; ++repeat) {
+    Bytes bytes(static_cast<size_t>(random.Int(0, 16)));
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.Int(0, 255));
+    // Most headers would be refused, so half of them are made right.
+    if (bytes.size() >= 4 && random.Chance(0.5)) {
+      const uint8_t header[4] = {1, 0, static_cast<uint8_t>(bytes.size()), 0};
+      std::memcpy(bytes.data(), header, sizeof header);
+    }
+    InitializeOptions initialize;
+    ParseAll(bytes, &initialize);
+    DecisionOptions decision;
+    ParseAll(bytes, &decision);
+    LossOptions loss;
+    if (ParseAll(bytes, &loss) == kNone) {
+      CHECK(loss.label_kind <= 1);
+      CHECK(loss.fused_activation <= 3);
+    }
+    LayerGradOptions layer;
+    if (ParseAll(bytes, &layer) == kNone) {
+      CHECK(layer.fused_activation <= 3);
+      CHECK(layer.layer >= 1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace testing
+}  // namespace tinyprop
