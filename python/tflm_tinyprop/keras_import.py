@@ -15,7 +15,7 @@ import tempfile
 import numpy as np
 
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.graph import Graph, read_graph
+from tflm_tinyprop.graph import Graph, Tensor, read_graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,17 +164,47 @@ def _restore_weights(graph: Graph, model, clone, tags: dict[str, np.ndarray]) ->
     names: dict[int, str] = {}
     for layer, copied in zip(flat_layers(model), flat_layers(clone), strict=True):
         for weight, variable in zip(layer.weights, copied.weights, strict=True):
-            converted = np.asarray(variable)
-            for transform in (lambda a: a, np.transpose):
-                found = constants.get(np.ascontiguousarray(transform(converted)).tobytes(), [])
-                for index in found:
-                    if graph.tensors[index].shape != transform(converted).shape:
+            converted, true = np.asarray(variable), np.asarray(weight)
+            for layout in _layouts(converted.ndim):
+                for index in constants.get(np.ascontiguousarray(layout(converted)).tobytes(), []):
+                    if graph.tensors[index].shape != layout(converted).shape:
                         continue
                     if variable.path in tags:
-                        graph.tensors[index].set_array(transform(np.asarray(weight)))
+                        graph.tensors[index].set_array(layout(true))
                     if converted.ndim > 1:
                         names[index] = layer.name
+        _restore_dense_bias(graph, layer, names)
     return names
+
+
+def _restore_dense_bias(graph: Graph, layer, names: dict[int, str]) -> None:
+    """Gives a dense layer its own bias back.
+
+    Behind a layer without activation the converter moves it into the bias of the next dense layer,
+    which gets its own back in its turn.
+    """
+    bias = getattr(layer, "bias", None)
+    if bias is None:
+        return
+    for op in graph.ops:
+        if op.kind != "FULLY_CONNECTED" or names.get(op.inputs[1]) != layer.name:
+            continue
+        values = np.asarray(bias)
+        own = op.inputs[2] if len(op.inputs) > 2 else -1
+        if own >= 0 and np.array_equal(graph.tensors[own].array(), values):
+            continue
+        index = graph.add_tensor(Tensor(f"{layer.name}/bias", values.shape, values.dtype,
+                                        values.reshape(-1).view(np.uint8).copy()))
+        op.inputs = [*op.inputs[:2], index]
+
+
+def _layouts(rank: int):
+    """How TFLite may lay out a weight of this rank that Keras holds."""
+    if rank == 2:  # dense: [inputs, units] -> [units, inputs]
+        return (np.transpose,)
+    if rank == 4:  # convolution -> [out, height, width, in]; depthwise -> [1, height, width, channels]
+        return (lambda a: a.transpose(3, 0, 1, 2), lambda a: a.reshape(1, *a.shape[:2], -1))
+    return (lambda a: a,)
 
 
 def flat_layers(model):

@@ -1,0 +1,120 @@
+"""From Keras: nothing may be lost on the way, and names are Keras' names."""
+
+import numpy as np
+import pytest
+
+import tflm_tinyprop as tp
+from tflm_tinyprop.errors import ModelError
+
+
+@pytest.fixture(scope="module")
+def keras():
+    return pytest.importorskip("keras")
+
+
+def weights_of(model):
+    """{(layer, role): initial value} of a TrainableModel."""
+    return {
+        (model.training.layers[v.layer - 1].name, v.role): value
+        for v, value in zip(model.training.variables, model.initial_values(), strict=True) if v.layer
+    }
+
+
+def assert_same_weights(model, keras_model):
+    found = weights_of(model)
+    for layer in keras_model.layers:
+        for role, weight in enumerate(layer.get_weights()):
+            np.testing.assert_array_equal(found.pop((layer.name, role)), weight.T)
+    assert not found
+
+
+def test_fresh_biases_are_kept(keras_classifier):
+    assert_same_weights(tp.convert(keras_classifier), keras_classifier)
+
+
+def test_equal_and_constant_weights_stay_apart(keras):
+    dense = keras.layers.Dense
+    model = keras.Sequential([keras.Input((4,)), dense(4, kernel_initializer="ones"),
+                              dense(4, kernel_initializer="ones"), dense(4, bias_initializer="ones")])
+    assert_same_weights(tp.convert(model, batch_size=3), model)
+
+
+def test_the_model_is_not_changed(keras_classifier):
+    before = [w.copy() for w in keras_classifier.get_weights()]
+    tp.convert(keras_classifier)
+    for a, b in zip(before, keras_classifier.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_functional_with_two_inputs_keeps_their_order(keras):
+    wide, narrow = keras.Input((5,), name="wide"), keras.Input((2,), name="narrow")
+    joined = keras.layers.Concatenate()([narrow, wide])
+    hidden = keras.layers.Dense(6, activation="relu", name="hidden")(joined)
+    hidden = keras.layers.Dropout(0.5)(hidden)
+    model = keras.Model([wide, narrow], keras.layers.Dense(3, name="out")(hidden))
+    converted = tp.convert(model, batch_size=2)
+    assert [t.shape for t in converted.inputs] == [(2, 5), (2, 2)]
+    x = [np.random.default_rng(0).normal(size=(4, n)).astype(np.float32) for n in (5, 2)]
+    np.testing.assert_allclose(tp.Trainer(converted).predict(x), model(x), rtol=1e-5, atol=1e-6)
+
+
+def test_nested_models_and_names(keras):
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="inside")], name="inner")
+    model = keras.Sequential([keras.Input((4,)), inner, keras.layers.Dense(2, name="outside")])
+    assert [l.name for l in tp.convert(model).training.layers] == ["inside", "outside"]
+
+
+def test_frozen_convolutions_below_trained_dense_layers(keras):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([
+        keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3, activation="relu", name="conv"),
+        keras.layers.Flatten(), keras.layers.Dense(5, activation="softmax", name="head"),
+    ])
+    with pytest.raises(ModelError, match=r"'conv' \(CONV_2D\).*head \(pass trainable_layers=1"):
+        tp.convert(model)
+    converted = tp.convert(model, trainable_layers=1)
+    assert converted.training.forward_macs == 6 * 6 * 4 * 9 + 144 * 5
+    trainer = tp.Trainer(converted, config=tp.TinyPropConfig.full())
+    x = np.random.default_rng(0).normal(size=(6, 8, 8, 1)).astype(np.float32)
+    np.testing.assert_allclose(trainer.predict(x), model(x), rtol=1e-5, atol=1e-6)
+    trainer.fit(x, np.arange(6) % 5, learning_rate=0.1, verbose=False)
+    tuned = trainer.to_keras()
+    np.testing.assert_array_equal(tuned.get_layer("conv").get_weights()[0], model.get_layer("conv").get_weights()[0])
+    np.testing.assert_allclose(trainer.predict(x), tuned(x), rtol=1e-5, atol=1e-6)
+
+
+def test_an_unbuilt_model(keras):
+    with pytest.raises(ModelError, match="'unbuilt'.*keras.Input"):
+        tp.convert(keras.Sequential([keras.layers.Dense(2)], name="unbuilt"))
+
+
+def test_a_subclassed_model(keras):
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(ModelError, match="functional"):
+        tp.convert(Own(name="own"))
+
+
+def test_a_dynamic_shape(keras):
+    model = keras.Sequential([keras.Input((None, 4), name="sequence"), keras.layers.Dense(2)])
+    with pytest.raises(ModelError, match="dynamic shape"):
+        tp.convert(model)
+
+
+def test_a_fixed_batch_that_differs(keras):
+    model = keras.Sequential([keras.Input(batch_shape=(4, 3)), keras.layers.Dense(2)])
+    with pytest.raises(ModelError, match="fixed batch 4.*batch_size=1"):
+        tp.convert(model)
+    assert tp.convert(model, batch_size=4).batch_size == 4
+
+
+def test_linear_layers_keep_their_own_biases(keras):
+    """The converter adds the first bias, times the second kernel, to the second bias."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
+    model.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in model.get_weights()])
+    converted = tp.convert(model)
+    assert_same_weights(converted, model)
+    x = np.eye(4, dtype=np.float32)
+    np.testing.assert_allclose(tp.Trainer(converted).predict(x), model(x), rtol=1e-5, atol=1e-6)
