@@ -93,3 +93,9 @@ def test_all_finite(abi, rng):
             values[rng.integers(n)] = value
             assert not abi.all_finite(values)
     assert abi.all_finite(np.finfo(np.float32).max * np.float32([1, -1]))
+
+
+def test_a_metric_on_the_threshold_trains(abi):
+    control = plain_config(d_min=0.5, d_max=0.5, threshold=0.5).control(0.1)
+    gate, _, _ = abi.decide(control, [1], np.float32([1]), np.float32([[1]]), 0.0)
+    assert gate[0] == SampleStatus.TRAINED
