@@ -8,18 +8,43 @@
     trainer.to_tflite("tuned.tflite")            # ordinary inference model with the trained weights
 """
 
-from tflm_tinyprop.callbacks import Callback, History, StepRecorder
-from tflm_tinyprop.config import TinyPropConfig
-from tflm_tinyprop.convert import convert
-from tflm_tinyprop.errors import ArenaError, ConfigError, DataError, HostError, ModelError, TinyPropError
-from tflm_tinyprop.model import TrainableModel, load
-from tflm_tinyprop.sample_status import SampleStatus
-from tflm_tinyprop.trainer import Trainer
+import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ArenaError", "Callback", "ConfigError", "DataError", "History", "HostError", "ModelError",
-    "SampleStatus", "StepRecorder", "TinyPropConfig", "TinyPropError", "TrainableModel", "Trainer",
-    "convert", "load",
-]
+# Imported on first use, so that `tinyprop doctor` runs where the wheel or the plugin is broken.
+_MODULE_OF = {
+    "Callback": "callbacks", "History": "callbacks", "StepRecorder": "callbacks",
+    "TinyPropConfig": "config",
+    "convert": "conversion",
+    "ArenaError": "errors", "ConfigError": "errors", "DataError": "errors", "HostError": "errors",
+    "ModelError": "errors", "TinyPropError": "errors",
+    "TrainableModel": "model", "load": "model",
+    "SampleStatus": "sample_status",
+    "Trainer": "trainer",
+}
+__all__ = sorted(_MODULE_OF)
+
+if TYPE_CHECKING:
+    from tflm_tinyprop.callbacks import Callback, History, StepRecorder
+    from tflm_tinyprop.config import TinyPropConfig
+    from tflm_tinyprop.conversion import convert
+    from tflm_tinyprop.errors import (
+        ArenaError, ConfigError, DataError, HostError, ModelError, TinyPropError,
+    )
+    from tflm_tinyprop.model import TrainableModel, load
+    from tflm_tinyprop.sample_status import SampleStatus
+    from tflm_tinyprop.trainer import Trainer
+
+
+def __getattr__(name: str):
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'tflm_tinyprop' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"tflm_tinyprop.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *_MODULE_OF])

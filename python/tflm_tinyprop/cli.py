@@ -68,7 +68,7 @@ def convert(
     """Make a model trainable on the device."""
     with support.reported_errors():
         from tflm_tinyprop import files
-        from tflm_tinyprop.convert import convert as convert_model
+        from tflm_tinyprop.conversion import convert as convert_model
 
         files.check_writable(output, overwrite=overwrite)
         trainable = convert_model(

@@ -9,18 +9,33 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import importlib
 import struct
 from typing import Any
 
 import flatbuffers
 import numpy as np
 
-from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.errors import HostError, ModelError
 
-try:
-    from tflite_micro.tensorflow.lite.python import schema_py_generated as schema
-except ImportError:  # wheels from October 2026 on
-    from tflite_micro.tensorflow.lite.micro.python import schema_py_generated as schema
+# Where the wheel keeps the schema: the second place from October 2026 on.
+_SCHEMA_MODULES = (
+    "tflite_micro.tensorflow.lite.python.schema_py_generated",
+    "tflite_micro.tensorflow.lite.micro.python.schema_py_generated",
+)
+
+
+def _import_schema():
+    for name in _SCHEMA_MODULES:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if not error.name or not name.startswith(error.name):
+                raise HostError(f"tflite-micro cannot be imported: {error}; run `tinyprop doctor`") from error
+    raise HostError("tflite-micro is not installed, or has no schema module; run `tinyprop doctor`")
+
+
+schema = _import_schema()
 
 FILE_IDENTIFIER = b"TFL3"
 ALIGNMENT = 16

@@ -12,7 +12,7 @@ import numpy as np
 from tflm_tinyprop import files
 from tflm_tinyprop.callbacks import Callback, StepRecorder
 from tflm_tinyprop.config import TinyPropConfig
-from tflm_tinyprop.convert import convert
+from tflm_tinyprop.conversion import convert
 from tflm_tinyprop.demo import report, task as digits
 from tflm_tinyprop.demo.results import Run, Trace, summarise
 from tflm_tinyprop.model import TrainableModel
