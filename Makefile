@@ -33,7 +33,7 @@ sanitize: debian-test ## C++ tests under AddressSanitizer and UndefinedBehaviorS
 
 py-test: build cc-test $(TFLM_WHEELS) ## Python tests
 	TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so) TINYPROP_TFLM_WHEELS=$(abspath build/wheels) \
-	  $(VENV_BIN)/python -m pytest -n 2
+	  $(VENV_BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: build debian-bench ## benchmarks; results in out/bench
 	$(VENV_BIN)/python benchmarks/bench.py --out out/bench

@@ -109,8 +109,9 @@ struct Layer {
   }
 
   void Backward(const Control& control, Span<int32_t> gate, Statistics statistics) {
-    SparsifyDelta(control, position, activation, {output.data(), units}, {delta.data(), units}, gate,
-                  &running_maximum, statistics);
+    const LayerTensors tensors = {
+        {input.data(), inputs}, {output.data(), units}, {delta.data(), units}};
+    SparsifyDelta(control, position, activation, tensors, gate, &running_maximum, statistics);
     FullyConnectedGradParams params;
     params.rows = 1;
     params.inputs = inputs;

@@ -1,5 +1,7 @@
 #include "cc/core/sparsify.h"
 
+#include <cmath>
+
 #include "cc/core/adaptive_rate.h"
 #include "cc/core/float_bits.h"
 #include "cc/core/sample_status.h"
@@ -10,13 +12,33 @@ namespace {
 
 bool IsOpen(int32_t gate) { return gate == static_cast<int32_t>(SampleStatus::kTrained); }
 
+float LargestMagnitude(Span<const float> values) {
+  float largest = 0.0f;
+  for (float value : values) {
+    const float magnitude = std::fabs(value);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return largest;
+}
+
+// True if every weight and bias can take this sample's update, which no product of a delta and an input
+// exceeds. `input` is looked at only after unusually large errors: a finite input times a factor of
+// at most 1 stays finite.
+bool UpdateIsFinite(float learning_rate, float local_error, Span<const float> input) {
+  const float factor = learning_rate * local_error;
+  if (!IsFinite(factor)) return false;
+  return factor <= 1.0f || IsFinite(factor * LargestMagnitude(input));
+}
+
 }  // namespace
 
 int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Activation activation,
-                      Span<const float> output, Span<float> delta, Span<int32_t> gate,
-                      float* running_maximum, Statistics statistics) {
+                      const LayerTensors& tensors, Span<int32_t> gate, float* running_maximum,
+                      Statistics statistics) {
   const int32_t batch = gate.size;
+  const Span<float> delta = tensors.delta;
   const int32_t n = delta.size / batch;
+  const int32_t m = tensors.input.size / batch;
 
   int32_t trained = 0;
   float largest = 0.0f;
@@ -24,11 +46,12 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
     if (!IsOpen(gate[b])) continue;
     const Span<float> sample = delta.subspan(b * n, n);
     if (activation != Activation::kNone) {
-      ActivationGrad(activation, output.subspan(b * n, n), sample);
+      ActivationGrad(activation, tensors.output.subspan(b * n, n), sample);
     }
     const float local_error = LocalError(sample);
     statistics.at(position.row, b)[0] = local_error;
-    if (!IsFinite(local_error)) {
+    if (!IsFinite(local_error) ||
+        !UpdateIsFinite(control.learning_rate, local_error, tensors.input.subspan(b * m, m))) {
       gate[b] = static_cast<int32_t>(SampleStatus::kNonFinite);
       statistics.at(0, b)[0] = static_cast<float>(gate[b]);
       continue;

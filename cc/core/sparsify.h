@@ -22,14 +22,22 @@ struct LayerPosition {
   int32_t macs_per_gradient = 0;
 };
 
-// Masks delta [B * n] by the fused activation (output: y, same size, or empty for kNone), then per
-// sample finds Y, S and k and sets all but the k largest gradients to zero. Samples whose gate is
-// closed become all zero; one whose local error is not finite has its gate closed here.
-// The running maximum takes in the samples that are trained, before any alpha is computed.
-// Returns the number of samples that still take part.
+// What a layer with weights has at the beginning of its backward pass. B samples, n outputs each.
+struct LayerTensors {
+  Span<const float> input;   // [B * m], x; empty if no weights are updated
+  Span<const float> output;  // [B * n], y; empty without a fused activation
+  Span<float> delta;         // [B * n], dLoss/dy; becomes the sparse dLoss/dz
+};
+
+// Masks delta by the fused activation, then per sample finds Y, S and k and sets all but the k largest
+// gradients to zero. A sample has its gate closed here if its local error is not finite, or if it could
+// push a weight beyond the range of float32: gradients summed up, times the largest input, times the
+// learning rate. The running maximum takes in the samples that are trained, before any alpha is
+// computed. Returns the number of samples that still take part. If there are some, the deltas of all
+// others become zero; if there are none, delta is left as it is, since nothing reads it.
 int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Activation activation,
-                      Span<const float> output, Span<float> delta, Span<int32_t> gate,
-                      float* running_maximum, Statistics statistics);
+                      const LayerTensors& tensors, Span<int32_t> gate, float* running_maximum,
+                      Statistics statistics);
 
 }  // namespace tinyprop
 

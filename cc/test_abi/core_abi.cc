@@ -78,18 +78,20 @@ TEST_ABI void abi_keep_top_k(int32_t k, float* values, int32_t n) {
 
 TEST_ABI int32_t abi_sparsify_delta(const float* control, int32_t row, int32_t layers_above,
                                     int32_t shares_decision, int32_t macs_per_gradient,
-                                    int32_t activation, const float* output, int32_t output_size,
-                                    float* delta, int32_t delta_size, int32_t* gate, int32_t batch,
+                                    int32_t activation, const float* input, int32_t input_size,
+                                    const float* output, int32_t output_size, float* delta,
+                                    int32_t delta_size, int32_t* gate, int32_t batch,
                                     float* running_maximum, float* statistics) {
   tinyprop::LayerPosition position;
   position.row = row;
   position.layers_above = layers_above;
   position.shares_decision = shares_decision != 0;
   position.macs_per_gradient = macs_per_gradient;
+  const tinyprop::LayerTensors tensors = {
+      {input, input_size}, {output, output_size}, {delta, delta_size}};
   return tinyprop::SparsifyDelta(ControlOf(control), position,
-                                 static_cast<tinyprop::Activation>(activation),
-                                 {output, output_size}, {delta, delta_size}, {gate, batch},
-                                 running_maximum, {statistics, batch});
+                                 static_cast<tinyprop::Activation>(activation), tensors,
+                                 {gate, batch}, running_maximum, {statistics, batch});
 }
 
 TEST_ABI void abi_fully_connected_grad(int32_t rows, int32_t inputs, int32_t units, float step,

@@ -100,10 +100,11 @@ api::Status Invoke(api::Context* context, api::Node* node) {
   const LayerPosition position = PositionOf(options, weights.dims[1], !input_delta.empty());
   const Statistics statistics = {
       static_cast<float*>(api::Input(context, node, kStatistics).data), gate.size};
-  const int32_t trained = SparsifyDelta(
-      control, position, static_cast<Activation>(options.fused_activation),
-      api::Input(context, node, kOutput).floats(), delta, gate,
-      &state[position.shares_decision ? 0 : options.layer], statistics);
+  const LayerTensors tensors = {api::Input(context, node, kInput).floats(),
+                                api::Input(context, node, kOutput).floats(), delta};
+  const int32_t trained =
+      SparsifyDelta(control, position, static_cast<Activation>(options.fused_activation), tensors,
+                    gate, &state[position.shares_decision ? 0 : options.layer], statistics);
   if (trained == 0) return api::kOk;
 
   FullyConnectedGradParams params;
@@ -112,7 +113,7 @@ api::Status Invoke(api::Context* context, api::Node* node) {
   params.units = weights.dims[0];
   params.step = control.learning_rate / static_cast<float>(gate.size);
   params.delta = delta.data;
-  params.input = api::Input(context, node, kInput).floats().data;
+  params.input = tensors.input.data;
   params.weights = weights.floats().data;
   if (Has(options, Options::kUpdatesWeights)) params.trained_weights = weights.floats().data;
   if (Has(options, Options::kUpdatesBias)) {

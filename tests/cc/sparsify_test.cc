@@ -39,8 +39,9 @@ TEST_CASE("each sample keeps its own k, batches and layers apart") {
     float maximum = old_maximum;
 
     const Statistics view = {statistics.data(), batch};
-    const int32_t trained = SparsifyDelta(control, position, activation, SpanOf(output),
-                                          SpanOf(delta), SpanOf(gate), &maximum, view);
+    const int32_t trained =
+        SparsifyDelta(control, position, activation, {{}, SpanOf(output), SpanOf(delta)},
+                      SpanOf(gate), &maximum, view);
     REQUIRE(trained == std::count(gate.begin(), gate.end(), kTrained));
     if (trained == 0) {
       CHECK(maximum == old_maximum);
@@ -94,7 +95,7 @@ TEST_CASE("a delta that is not finite closes its gate and no other") {
     float maximum = 0.0f;
     const Statistics view = {statistics.data(), 2};
     const Control full = {0.1f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 0.0f, 1.0f};
-    CHECK(SparsifyDelta(full, {}, Activation::kNone, {}, SpanOf(delta), SpanOf(gate), &maximum,
+    CHECK(SparsifyDelta(full, {}, Activation::kNone, {{}, {}, SpanOf(delta)}, SpanOf(gate), &maximum,
                         view) == 1);
     CHECK(gate == std::vector<int32_t>{kTrained, kNonFinite});
     CHECK(delta == std::vector<float>{1.0f, 2.0f, 0.0f, 0.0f});

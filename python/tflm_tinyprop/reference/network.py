@@ -72,6 +72,13 @@ class StepResult:
     outputs: np.ndarray  # [B, ...], of the last layer, before the step; logits with cross entropy
 
 
+def _update_is_finite(learning_rate: float, error, x) -> np.ndarray:
+    """bool [B]: no weight of the layer can leave the range of float32 through this sample."""
+    factor = learning_rate * error
+    largest = np.where(factor > 1, factor * np.abs(x).max(axis=1), factor)
+    return is_float32_finite(error) & is_float32_finite(factor) & is_float32_finite(largest)
+
+
 class ReferenceNetwork:
     """Dense layers from input to output. Those below the first trained one only run forward; frozen
     layers above it select and hand down like the others, and are not updated.
@@ -138,7 +145,8 @@ class ReferenceNetwork:
                 delta = activation_grad(layer.activation, activations[index + 1], delta)
             taking_part = status == SampleStatus.TRAINED
             error[row, taking_part] = local_error(delta[taking_part])
-            status[taking_part & ~is_float32_finite(error[row])] = SampleStatus.NON_FINITE
+            usable = _update_is_finite(learning_rate, error[row], activations[index])
+            status[taking_part & ~usable] = SampleStatus.NON_FINITE
             trained = status == SampleStatus.TRAINED
 
             # Element 0 of the running maxima is the decision's, which the output layer shares.

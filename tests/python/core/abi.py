@@ -138,7 +138,7 @@ class CoreAbi:
 
     def sparsify_delta(
         self, control, activation: int, output, delta, gate, running_maximum, *, row=1, layers=1,
-        layers_above=0, shares_decision=False, macs_per_gradient=0,
+        layers_above=0, shares_decision=False, macs_per_gradient=0, x=None,
     ):  # fmt: skip
         """(trained, delta [B, n], gate [B], running maximum, statistics [1 + layers, B, 4])."""
         delta, gate = delta.copy(), np.array(gate, dtype=np.int32)
@@ -147,7 +147,7 @@ class CoreAbi:
         output_size = 0 if output is None else output.size
         trained = self._call(
             "sparsify_delta", ctypes.c_int32, control, row, layers_above, shares_decision,
-            macs_per_gradient, activation, output, output_size, Out(delta), delta.size, Out(gate),
+            macs_per_gradient, activation, x, 0 if x is None else x.size, output, output_size, Out(delta), delta.size, Out(gate),
             len(gate), Out(maximum), Out(statistics),
         )  # fmt: skip
         return trained, delta, gate, maximum[0], statistics

@@ -117,3 +117,18 @@ def test_rate_error_stays_far_below_a_gradient():
     """Otherwise assert_same_k would accept anything."""
     for n in (10, 100, 1000):
         assert n * rate_error(1.0, n) < 0.02
+
+
+@pytest.mark.parametrize(("rate", "error", "largest_input", "is_open"), [
+    (0.1, 5, 3e38, True),  # the factor is below 1: no product can overflow
+    (1e3, 5, 1.0, True),
+    (1e3, 5, 1e36, False),
+    (1e30, 1e30, 0.0, False),  # the bias would overflow
+])
+def test_a_sample_that_could_push_a_weight_beyond_float32_is_closed(abi, rate, error, largest_input, is_open):
+    control = TinyPropConfig.full().control(rate)
+    x = np.float32([[1, -largest_input], [0.5, 0.5]])
+    delta = np.float32([[error], [1e-3]])
+    _, _, gate, _, _ = abi.sparsify_delta(control, 0, None, delta, [SampleStatus.TRAINED] * 2, 0.0, x=x)
+    assert gate[0] == (SampleStatus.TRAINED if is_open else SampleStatus.NON_FINITE)
+    assert gate[1] == SampleStatus.TRAINED
