@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # the trainer benchmark imports TensorFlow
+
 from rich.console import Console
 from rich.table import Table
 

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "cc/core/vector_ops.h"
+
 namespace tinyprop {
 namespace {
 
@@ -13,16 +15,7 @@ float ClipToUnit(float value) {
 
 }  // namespace
 
-float LocalError(Span<const float> delta) {
-  // Four partial sums: independent additions pipeline, and the rounding error grows with n / 4.
-  float sum[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  int32_t i = 0;
-  for (; i + 4 <= delta.size; i += 4) {
-    for (int32_t j = 0; j < 4; ++j) sum[j] += std::fabs(delta[i + j]);
-  }
-  for (; i < delta.size; ++i) sum[0] += std::fabs(delta[i]);
-  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
-}
+float LocalError(Span<const float> delta) { return SumOfMagnitudes(delta.size, delta.data); }
 
 float UpdateRunningMaximum(float running_maximum, float largest, float decay) {
   // Written so that a NaN, from a damaged control tensor or state, does not stay for good.

@@ -1,33 +1,23 @@
 #include "cc/core/sparsify.h"
 
-#include <cmath>
-
 #include "cc/core/adaptive_rate.h"
 #include "cc/core/float_bits.h"
 #include "cc/core/sample_status.h"
 #include "cc/core/selection.h"
+#include "cc/core/vector_ops.h"
 
 namespace tinyprop {
 namespace {
 
 bool IsOpen(int32_t gate) { return gate == static_cast<int32_t>(SampleStatus::kTrained); }
 
-float LargestMagnitude(Span<const float> values) {
-  float largest = 0.0f;
-  for (float value : values) {
-    const float magnitude = std::fabs(value);
-    largest = magnitude > largest ? magnitude : largest;
-  }
-  return largest;
-}
-
-// True if every weight and bias can take this sample's update, which no product of a delta and an input
-// exceeds. `input` is looked at only after unusually large errors: a finite input times a factor of
-// at most 1 stays finite.
+// True if every weight and bias can take this sample's update: the sums of the deltas' and the inputs'
+// magnitudes bound it. `input` is looked at only after unusually large errors: a finite input times a
+// factor of at most 1 stays finite.
 bool UpdateIsFinite(float learning_rate, float local_error, Span<const float> input) {
   const float factor = learning_rate * local_error;
   if (!IsFinite(factor)) return false;
-  return factor <= 1.0f || IsFinite(factor * LargestMagnitude(input));
+  return factor <= 1.0f || IsFinite(factor * SumOfMagnitudes(input.size, input.data));
 }
 
 }  // namespace

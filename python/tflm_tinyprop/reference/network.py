@@ -75,7 +75,7 @@ class StepResult:
 def _update_is_finite(learning_rate: float, error, x) -> np.ndarray:
     """bool [B]: no weight of the layer can leave the range of float32 through this sample."""
     factor = learning_rate * error
-    largest = np.where(factor > 1, factor * np.abs(x).max(axis=1), factor)
+    largest = np.where(factor > 1, factor * np.abs(x).sum(axis=1), factor)
     return is_float32_finite(error) & is_float32_finite(factor) & is_float32_finite(largest)
 
 
