@@ -1,0 +1,60 @@
+"""Puts measured figures into README.md, between its markers: `make docs`.
+
+Reads out/demo/report.json (make demo) and out/bench/bench.json (make bench).
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+from tflm_tinyprop import files
+from tflm_tinyprop.demo import report
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def demo_table(summary: dict) -> str:
+    # Arena and model are the same for all methods: below the table they take less room.
+    columns = report.COLUMNS[:5]
+    lines = ["| method | " + " | ".join(columns) + " |", "|---|" + "---:|" * len(columns)]
+    lines += ["| " + " | ".join(row[:6]) + " |" for row in report.rows(summary)]
+    lines += ["", f"Means ± standard deviations over {len(summary['seeds'])} seeds; arena {summary['arena_bytes']:,} bytes "
+                  f"(64-bit host), model {summary['model_bytes']:,} bytes."]
+    return "\n".join(lines)
+
+
+def bench_table(rows: list[dict]) -> str:
+    lines = ["| measurement | value | share | bar |", "|---|---:|---:|---:|"]
+    for row in rows:
+        if row["name"].startswith(" ") or "closed" in row["name"]:
+            continue
+        value = f"{row['value']:,}" if row["unit"] == "instructions" else f"{row["value"]:.3g} {row["unit"]}".strip()
+        share = "" if row.get("share") is None else f"{100 * row['share']:.1f} %"
+        bar = "" if row.get("bar") is None else (
+            f"≤ {100 * row['bar']:.0f} %" if row.get("share") is not None else f"≤ {row['bar']:.3g} {row['unit']}")
+        lines.append(f"| {row['name']} | {value} | {share} | {bar} |")
+    return "\n".join(lines)
+
+
+def replace(text: str, marker: str, content: str) -> str:
+    pattern = rf"(<!-- {marker} -->\n).*?(<!-- end -->)"
+    if not re.search(pattern, text, re.DOTALL):
+        sys.exit(f"README.md has no marker {marker}")
+    return re.sub(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.DOTALL)
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    for marker, path, table in (("demo", "out/demo/report.json", demo_table),
+                                ("bench", "out/bench/bench.json", bench_table)):
+        source = ROOT / path
+        if not source.exists():
+            sys.exit(f"{path} is missing; run `make {marker}` first")
+        text = replace(text, marker, table(json.loads(source.read_text())))
+    files.write_whole(readme, text, overwrite=True)
+
+
+if __name__ == "__main__":
+    main()
