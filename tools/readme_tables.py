@@ -29,7 +29,8 @@ def bench_table(rows: list[dict]) -> str:
     for row in rows:
         if row["name"].startswith(" ") or "closed" in row["name"]:
             continue
-        value = f"{row['value']:,}" if row["unit"] == "instructions" else f"{row["value"]:.3g} {row["unit"]}".strip()
+        plain = f"{row['value']:.3g} {row['unit']}".strip()
+        value = f"{row['value']:,}" if row["unit"] == "instructions" else plain
         share = "" if row.get("share") is None else f"{100 * row['share']:.1f} %"
         bar = "" if row.get("bar") is None else (
             f"≤ {100 * row['bar']:.0f} %" if row.get("share") is not None else f"≤ {row['bar']:.3g} {row['unit']}")

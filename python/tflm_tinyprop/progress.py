@@ -20,7 +20,7 @@ class NoProgress:
 
 
 class TerminalProgress(NoProgress):
-    """A rich bar per fit, with the running figures behind it."""
+    """One rich bar over all steps of a fit, with the running figures behind it."""
 
     def __init__(self, epochs: int):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -40,9 +40,10 @@ class TerminalProgress(NoProgress):
         self._bar.stop()
 
     def start_epoch(self, epoch: int, steps: int) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(f"epoch {epoch + 1}/{self._epochs}", total=steps, figures="")
+        description = f"epoch {epoch + 1}/{self._epochs}"
+        if self._task is None:
+            self._task = self._bar.add_task(description, total=steps * (self._epochs - epoch), figures="")
+        self._bar.update(self._task, description=description)
 
     def advance(self, steps: int, logs: dict) -> None:
         self._bar.update(self._task, advance=steps, figures=_figures(logs))
