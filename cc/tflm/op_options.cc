@@ -1,5 +1,7 @@
 #include "cc/tflm/op_options.h"
 
+#include <cstring>
+
 #include "cc/core/activation.h"
 
 namespace tinyprop {
@@ -20,6 +22,37 @@ OptionsError CheckHeader(const char* buffer, size_t length, size_t expected) {
     return OptionsError::kDamaged;
   }
   return OptionsError::kNone;
+}
+
+constexpr size_t kLayerBytes = 6;
+constexpr size_t kWindowBytes = 12;
+
+float F32(const char* p) {
+  float value;
+  std::memcpy(&value, p, sizeof value);  // all of TFLM's targets are little-endian
+  return value;
+}
+
+OptionsError ParseLayer(const char* p, LayerGradOptions* options) {
+  options->fused_activation = U8(p);
+  options->flags = U8(p + 1);
+  options->layer = U16(p + 2);
+  options->layers_above = U16(p + 4);
+  const bool known = IsSupportedActivation(options->fused_activation) && options->flags < 8 &&
+                     options->layer >= 1;
+  return known ? OptionsError::kNone : OptionsError::kUnknownValue;
+}
+
+OptionsError ParseWindow(const char* p, WindowOptions* options) {
+  options->stride_height = U16(p);
+  options->stride_width = U16(p + 2);
+  options->dilation_height = U16(p + 4);
+  options->dilation_width = U16(p + 6);
+  options->pad_top = U16(p + 8);
+  options->pad_left = U16(p + 10);
+  const bool known = options->stride_height >= 1 && options->stride_width >= 1 &&
+                     options->dilation_height >= 1 && options->dilation_width >= 1;
+  return known ? OptionsError::kNone : OptionsError::kUnknownValue;
 }
 
 }  // namespace
@@ -46,15 +79,41 @@ OptionsError Parse(const char* buffer, size_t length, DecisionOptions*) {
 }
 
 OptionsError Parse(const char* buffer, size_t length, LayerGradOptions* options) {
-  const OptionsError error = CheckHeader(buffer, length, kHeaderBytes + 6);
+  const OptionsError error = CheckHeader(buffer, length, kHeaderBytes + kLayerBytes);
+  return error != OptionsError::kNone ? error : ParseLayer(buffer + kHeaderBytes, options);
+}
+
+OptionsError Parse(const char* buffer, size_t length, ConvGradOptions* options) {
+  const OptionsError error =
+      CheckHeader(buffer, length, kHeaderBytes + kLayerBytes + kWindowBytes);
   if (error != OptionsError::kNone) return error;
-  options->fused_activation = U8(buffer + 4);
-  options->flags = U8(buffer + 5);
-  options->layer = U16(buffer + 6);
-  options->layers_above = U16(buffer + 8);
-  const bool known = IsSupportedActivation(options->fused_activation) && options->flags < 8 &&
-                     options->layer >= 1;
-  return known ? OptionsError::kNone : OptionsError::kUnknownValue;
+  const OptionsError layer_error = ParseLayer(buffer + kHeaderBytes, &options->layer);
+  if (layer_error != OptionsError::kNone) return layer_error;
+  return ParseWindow(buffer + kHeaderBytes + kLayerBytes, &options->window);
+}
+
+OptionsError Parse(const char* buffer, size_t length, PoolGradOptions* options) {
+  const OptionsError error = CheckHeader(buffer, length, kHeaderBytes + 4 + kWindowBytes);
+  if (error != OptionsError::kNone) return error;
+  options->filter_height = U16(buffer + 4);
+  options->filter_width = U16(buffer + 6);
+  if (options->filter_height < 1 || options->filter_width < 1) return OptionsError::kUnknownValue;
+  return ParseWindow(buffer + 8, &options->window);
+}
+
+OptionsError Parse(const char* buffer, size_t length, ActivationGradOptions* options) {
+  const OptionsError error = CheckHeader(buffer, length, kHeaderBytes + 8);
+  if (error != OptionsError::kNone) return error;
+  options->kind = U8(buffer + 4);  // three bytes of padding follow
+  options->slope = F32(buffer + 8);
+  return IsElementwiseActivation(options->kind) ? OptionsError::kNone : OptionsError::kUnknownValue;
+}
+
+OptionsError Parse(const char* buffer, size_t length, SoftmaxGradOptions* options) {
+  const OptionsError error = CheckHeader(buffer, length, kHeaderBytes + 4);
+  if (error != OptionsError::kNone) return error;
+  options->beta = F32(buffer + 4);
+  return OptionsError::kNone;
 }
 
 }  // namespace tinyprop

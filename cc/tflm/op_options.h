@@ -37,10 +37,44 @@ struct LayerGradOptions {
   uint16_t layers_above = 0;  // L - l
 };
 
+// A window that slides over the height and width of a map.
+struct WindowOptions {
+  uint16_t stride_height = 1;
+  uint16_t stride_width = 1;
+  uint16_t dilation_height = 1;
+  uint16_t dilation_width = 1;
+  uint16_t pad_top = 0;
+  uint16_t pad_left = 0;
+};
+
+struct ConvGradOptions {
+  LayerGradOptions layer;
+  WindowOptions window;
+};
+
+struct PoolGradOptions {
+  uint16_t filter_height = 1;
+  uint16_t filter_width = 1;
+  WindowOptions window;  // pooling has no dilation: 1
+};
+
+struct ActivationGradOptions {
+  uint8_t kind = 0;    // see ElementwiseActivation
+  float slope = 0.0f;  // of LEAKY_RELU for negative inputs
+};
+
+struct SoftmaxGradOptions {
+  float beta = 1.0f;
+};
+
 OptionsError Parse(const char* buffer, size_t length, InitializeOptions* options);
 OptionsError Parse(const char* buffer, size_t length, LossOptions* options);
 OptionsError Parse(const char* buffer, size_t length, DecisionOptions* options);
 OptionsError Parse(const char* buffer, size_t length, LayerGradOptions* options);
+OptionsError Parse(const char* buffer, size_t length, ConvGradOptions* options);
+OptionsError Parse(const char* buffer, size_t length, PoolGradOptions* options);
+OptionsError Parse(const char* buffer, size_t length, ActivationGradOptions* options);
+OptionsError Parse(const char* buffer, size_t length, SoftmaxGradOptions* options);
 
 }  // namespace tinyprop
 

@@ -16,9 +16,17 @@ SOFTMAX_CROSS_ENTROPY = "TinyPropSoftmaxCrossEntropy"
 MEAN_SQUARED_ERROR = "TinyPropMeanSquaredError"
 DECISION = "TinyPropDecision"
 FULLY_CONNECTED_GRAD = "TinyPropFullyConnectedGrad"
+CONV_2D_GRAD = "TinyPropConv2DGrad"
+DEPTHWISE_CONV_2D_GRAD = "TinyPropDepthwiseConv2DGrad"
+AVERAGE_POOL_2D_GRAD = "TinyPropAveragePool2DGrad"
+MAX_POOL_2D_GRAD = "TinyPropMaxPool2DGrad"
+ACTIVATION_GRAD = "TinyPropActivationGrad"
+SOFTMAX_GRAD = "TinyPropSoftmaxGrad"
 
 # Values of ActivationFunctionType in the schema that have a gradient.
 ACTIVATIONS = {0: "none", 1: "relu", 2: "relu_n1_to_1", 3: "relu6"}
+# Those and the ones that are ops of their own (cc/core/activation.h, ElementwiseActivation).
+ELEMENTWISE_ACTIVATIONS = {**ACTIVATIONS, 4: "leaky_relu", 5: "tanh", 6: "logistic", 7: "hard_swish"}
 
 
 class _Options:
@@ -63,12 +71,59 @@ class LayerGradOptions(_Options):
     layers_above: int  # L - l
 
 
+@dataclasses.dataclass(frozen=True)
+class ConvGradOptions(_Options):
+    FORMAT: ClassVar = struct.Struct("<BBHH6H")
+    fused_activation: int
+    flags: int
+    layer: int
+    layers_above: int
+    stride_height: int
+    stride_width: int
+    dilation_height: int
+    dilation_width: int
+    pad_top: int
+    pad_left: int
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolGradOptions(_Options):
+    FORMAT: ClassVar = struct.Struct("<2H6H")
+    filter_height: int
+    filter_width: int
+    stride_height: int
+    stride_width: int
+    dilation_height: int
+    dilation_width: int
+    pad_top: int
+    pad_left: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivationGradOptions(_Options):
+    FORMAT: ClassVar = struct.Struct("<B3xf")
+    kind: int  # a key of ELEMENTWISE_ACTIVATIONS
+    slope: float
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftmaxGradOptions(_Options):
+    FORMAT: ClassVar = struct.Struct("<f")
+    beta: float
+
+
 OPTIONS_OF_OP: dict[str, type[_Options]] = {
     INITIALIZE: InitializeOptions,
     SOFTMAX_CROSS_ENTROPY: LossOptions,
     MEAN_SQUARED_ERROR: LossOptions,
     DECISION: DecisionOptions,
     FULLY_CONNECTED_GRAD: LayerGradOptions,
+    CONV_2D_GRAD: ConvGradOptions,
+    DEPTHWISE_CONV_2D_GRAD: ConvGradOptions,
+    AVERAGE_POOL_2D_GRAD: PoolGradOptions,
+    MAX_POOL_2D_GRAD: PoolGradOptions,
+    ACTIVATION_GRAD: ActivationGradOptions,
+    SOFTMAX_GRAD: SoftmaxGradOptions,
 }
 
 
@@ -101,5 +156,8 @@ def _check_values(op: str, options: _Options) -> None:
     known = activation in ACTIVATIONS
     known &= getattr(options, "label_kind", 0) in (0, 1)
     known &= getattr(options, "flags", 0) < 8 and getattr(options, "layer", 1) >= 1
+    known &= getattr(options, "kind", 0) in ELEMENTWISE_ACTIVATIONS
+    known &= all(value >= 1 for name, value in dataclasses.asdict(options).items()
+                 if name.startswith(("filter_", "stride_", "dilation_")))
     if not known:
         raise ModelError(f"op {op}: custom options hold an unknown value ({options}); convert the model again")
