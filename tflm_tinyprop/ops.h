@@ -2,7 +2,7 @@
 //
 //   #include "tflm_tinyprop/ops.h"
 //
-//   tflite::MicroMutableOpResolver<8> resolver;   // N counts builtin and custom ops together
+//   tflite::MicroMutableOpResolver<2 + tinyprop::kTinyPropOpCount> resolver;   // all ops together
 //   resolver.AddFullyConnected();
 //   resolver.AddSoftmax();
 //   if (tinyprop::RegisterTinyPropOps(resolver) != kTfLiteOk) { ... the resolver is too small ... }
@@ -18,7 +18,7 @@
 namespace tinyprop {
 
 // Number of ops that RegisterTinyPropOps adds: what a resolver's template argument must allow for.
-constexpr int kTinyPropOpCount = 5;
+constexpr int kTinyPropOpCount = 9;
 
 // Adds every TinyProp op. Resolver: tflite::MicroMutableOpResolver<N> or anything with its
 // AddCustom(name, registration). Returns the first status that is not kTfLiteOk, which means that N
@@ -28,6 +28,8 @@ api::Status RegisterTinyPropOps(Resolver& resolver) {
   const api::Registration* const registrations[kTinyPropOpCount] = {
       &RegisterInitialize(), &RegisterSoftmaxCrossEntropy(), &RegisterMeanSquaredError(),
       &RegisterDecision(),   &RegisterFullyConnectedGrad(),
+      &RegisterAveragePool2DGrad(), &RegisterMaxPool2DGrad(),
+      &RegisterActivationGrad(), &RegisterSoftmaxGrad(),
   };
   for (const api::Registration* registration : registrations) {
     const api::Status status = resolver.AddCustom(registration->custom_name, registration);

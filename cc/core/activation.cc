@@ -16,6 +16,32 @@ void MaskNonPositive(Span<const float> output, Span<float> delta) {
   }
 }
 
+void MultiplyByLeakyReluSlope(float slope, Span<const float> input, Span<float> delta) {
+  for (int32_t i = 0; i < delta.size; ++i) {
+    if (!(input[i] > 0.0f)) delta[i] *= slope;
+  }
+}
+
+// (1 - y) (1 + y) keeps the digits that 1 - y^2 loses near saturation.
+void MultiplyByTanhSlope(Span<const float> output, Span<float> delta) {
+  for (int32_t i = 0; i < delta.size; ++i) delta[i] *= (1.0f - output[i]) * (1.0f + output[i]);
+}
+
+void MultiplyByLogisticSlope(Span<const float> output, Span<float> delta) {
+  for (int32_t i = 0; i < delta.size; ++i) delta[i] *= output[i] * (1.0f - output[i]);
+}
+
+void MultiplyByHardSwishSlope(Span<const float> input, Span<float> delta) {
+  for (int32_t i = 0; i < delta.size; ++i) {
+    const float x = input[i];
+    if (x <= -3.0f) {
+      delta[i] = 0.0f;
+    } else if (!(x >= 3.0f)) {
+      delta[i] *= (2.0f * x + 3.0f) * (1.0f / 6.0f);
+    }
+  }
+}
+
 }  // namespace
 
 void ActivationGrad(Activation activation, Span<const float> output, Span<float> delta) {
@@ -28,6 +54,25 @@ void ActivationGrad(Activation activation, Span<const float> output, Span<float>
       return MaskOutside(-1.0f, 1.0f, output, delta);
     case Activation::kRelu6:
       return MaskOutside(0.0f, 6.0f, output, delta);
+  }
+}
+
+void ElementwiseActivationGrad(ElementwiseActivation kind, float slope, Span<const float> reference,
+                               Span<float> delta) {
+  switch (kind) {
+    case ElementwiseActivation::kNone:
+    case ElementwiseActivation::kRelu:
+    case ElementwiseActivation::kReluN1To1:
+    case ElementwiseActivation::kRelu6:
+      return ActivationGrad(static_cast<Activation>(kind), reference, delta);
+    case ElementwiseActivation::kLeakyRelu:
+      return MultiplyByLeakyReluSlope(slope, reference, delta);
+    case ElementwiseActivation::kTanh:
+      return MultiplyByTanhSlope(reference, delta);
+    case ElementwiseActivation::kLogistic:
+      return MultiplyByLogisticSlope(reference, delta);
+    case ElementwiseActivation::kHardSwish:
+      return MultiplyByHardSwishSlope(reference, delta);
   }
 }
 

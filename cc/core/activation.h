@@ -32,6 +32,25 @@ constexpr bool IsElementwiseActivation(uint8_t code) { return code <= 7; }
 // a bound, as TensorFlow defines it. output may be empty for kNone.
 void ActivationGrad(Activation activation, Span<const float> output, Span<float> delta);
 
+// Whether ElementwiseActivationGrad wants the activation's input x as its reference, not its output y.
+constexpr bool NeedsActivationInput(ElementwiseActivation kind) {
+  return kind == ElementwiseActivation::kLeakyRelu || kind == ElementwiseActivation::kHardSwish;
+}
+
+// The same for an activation that is an op of its own, y = act(x): turns dLoss/dy into dLoss/dx in place.
+//
+//   kind                      reference  dy/dx
+//   relu, relu_n1_to_1, relu6     y      as above
+//   tanh                          y      1 - y^2
+//   logistic                      y      y (1 - y)
+//   leaky_relu                    x      1 if x > 0, else slope
+//   hard_swish                    x      0 up to -3, (2 x + 3) / 6, 1 from 3 on: of x relu6(x + 3) / 6
+//
+// Where the activation has a kink, the derivative is TensorFlow's. slope: of leaky_relu only. reference
+// may be empty for kNone.
+void ElementwiseActivationGrad(ElementwiseActivation kind, float slope, Span<const float> reference,
+                               Span<float> delta);
+
 }  // namespace tinyprop
 
 #endif  // TINYPROP_CC_CORE_ACTIVATION_H_

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "cc/core/span.h"
+
 namespace tinyprop {
 
 // The gate tensor holds one of these per sample; only kTrained lets gradients through.
@@ -13,6 +15,14 @@ enum class SampleStatus : int32_t {
   kNonFinite = 2,  // input, loss or a delta is NaN or infinite: changes nothing
   kInference = 3,  // learning rate 0 (or not a positive finite number)
 };
+
+// False if no gate of the batch is open: nothing then remains to be done.
+inline bool AnyTrained(Span<const int32_t> gate) {
+  for (const int32_t status : gate) {
+    if (status == static_cast<int32_t>(SampleStatus::kTrained)) return true;
+  }
+  return false;
+}
 
 }  // namespace tinyprop
 

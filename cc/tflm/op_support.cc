@@ -1,6 +1,17 @@
 #include "cc/tflm/op_support.h"
 
 namespace tinyprop {
+namespace {
+
+// False if a dimension is not positive, or if the elements' bytes do not fit into an int32: then size()
+// does not hold, however TFLM counts.
+bool HasElements(const api::Tensor& tensor) {
+  int32_t most = INT32_MAX / static_cast<int32_t>(sizeof(float));
+  for (int i = 0; i < tensor.rank; ++i) most = tensor.dims[i] < 1 ? 0 : most / tensor.dims[i];
+  return most > 0;
+}
+
+}  // namespace
 
 bool CheckOptions(const char* op, OptionsError error) {
   switch (error) {
@@ -39,8 +50,8 @@ api::Tensor TensorChecker::Check(const api::Tensor& tensor, const char* role, ap
     Fail(role, "is missing");
   } else if (tensor.type != type) {
     Fail(role, type == api::Type::kFloat32 ? "must be float32" : "must be int32");
-  } else if (tensor.size() < 1) {
-    Fail(role, "is empty");
+  } else if (!HasElements(tensor)) {
+    Fail(role, "is empty or too large");
   }
   return tensor;
 }

@@ -12,12 +12,20 @@ constexpr char kSoftmaxCrossEntropyName[] = "TinyPropSoftmaxCrossEntropy";
 constexpr char kMeanSquaredErrorName[] = "TinyPropMeanSquaredError";
 constexpr char kDecisionName[] = "TinyPropDecision";
 constexpr char kFullyConnectedGradName[] = "TinyPropFullyConnectedGrad";
+constexpr char kAveragePool2DGradName[] = "TinyPropAveragePool2DGrad";
+constexpr char kMaxPool2DGradName[] = "TinyPropMaxPool2DGrad";
+constexpr char kActivationGradName[] = "TinyPropActivationGrad";
+constexpr char kSoftmaxGradName[] = "TinyPropSoftmaxGrad";
 
 const api::Registration& RegisterInitialize();
 const api::Registration& RegisterSoftmaxCrossEntropy();
 const api::Registration& RegisterMeanSquaredError();
 const api::Registration& RegisterDecision();
 const api::Registration& RegisterFullyConnectedGrad();
+const api::Registration& RegisterAveragePool2DGrad();
+const api::Registration& RegisterMaxPool2DGrad();
+const api::Registration& RegisterActivationGrad();
+const api::Registration& RegisterSoftmaxGrad();
 
 }  // namespace tinyprop
 

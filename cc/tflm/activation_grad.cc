@@ -1,0 +1,60 @@
+// TinyPropActivationGrad: gradient through an activation that is an op of its own, or that is fused into
+// an op without weights.
+//
+//   inputs   delta      float32 [B, ...], dLoss/dy; becomes dLoss/dx in place
+//            reference  float32, as many elements: x of leaky_relu and hard_swish, y of the others
+//            gate       int32 [B], from TinyPropDecision
+//   outputs  none
+//
+//        relu6:  delta  3  4  5      reference (y)  0  2  6      delta afterwards  0  4  0
+//
+// If no sample's gate is open nothing is read or written; otherwise all samples are processed, since
+// nobody reads what a closed one hands down.
+#include "cc/core/activation.h"
+#include "cc/core/sample_status.h"
+#include "cc/tflm/op_support.h"
+#include "cc/tflm/registrations.h"
+
+namespace tinyprop {
+namespace {
+
+constexpr int kDelta = 0;
+constexpr int kReference = 1;
+constexpr int kGate = 2;
+
+using Options = ActivationGradOptions;
+
+api::Status Prepare(api::Context* context, api::Node* node) {
+  const auto* data = DataOf<Options>(node);
+  if (data == nullptr || !CheckOptions(kActivationGradName, data->error)) return api::kError;
+
+  TensorChecker check(kActivationGradName, context, node);
+  check.Counts(3, 0);
+  const api::Tensor delta = check.Input(kDelta, "delta", api::Type::kFloat32);
+  const api::Tensor reference = check.Input(kReference, "reference", api::Type::kFloat32);
+  const api::Tensor gate = check.Input(kGate, "gate", api::Type::kInt32);
+  if (check.ok()) {
+    check.Size("reference", reference, delta.size());
+    check.Require(delta.size() % gate.size() == 0, "needs a delta that the batch divides");
+  }
+  return check.status();
+}
+
+api::Status Invoke(api::Context* context, api::Node* node) {
+  if (!AnyTrained(api::Input(context, node, kGate).ints())) return api::kOk;
+  const Options& options = DataOf<Options>(node)->options;
+  ElementwiseActivationGrad(static_cast<ElementwiseActivation>(options.kind), options.slope,
+                            api::Input(context, node, kReference).floats(),
+                            api::Input(context, node, kDelta).floats());
+  return api::kOk;
+}
+
+}  // namespace
+
+const api::Registration& RegisterActivationGrad() {
+  static constexpr api::Registration registration = {
+      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kActivationGradName};
+  return registration;
+}
+
+}  // namespace tinyprop
