@@ -4,13 +4,16 @@
 // its 8 floats. Not part of the product.
 #include "cc/core/activation.h"
 #include "cc/core/adaptive_rate.h"
+#include "cc/core/average_pool_2d_grad.h"
 #include "cc/core/decision.h"
 #include "cc/core/float_bits.h"
 #include "cc/core/fully_connected_grad.h"
+#include "cc/core/max_pool_2d_grad.h"
 #include "cc/core/mean_squared_error.h"
 #include "cc/core/sample_status.h"
 #include "cc/core/selection.h"
 #include "cc/core/softmax_cross_entropy.h"
+#include "cc/core/softmax_grad.h"
 #include "cc/core/sparsify.h"
 #include "cc/core/vector_ops.h"
 
@@ -25,6 +28,12 @@ tinyprop::Control ControlOf(const float* control) {
           control[4], control[5], control[6], control[7]};
 }
 
+// The fields in their order.
+tinyprop::Pool2DShape PoolShapeOf(const int32_t* shape) {
+  return {shape[0], shape[1], shape[2], shape[3], shape[4],  shape[5],
+          shape[6], shape[7], shape[8], shape[9], shape[10], shape[11]};
+}
+
 }  // namespace
 
 TEST_ABI int32_t abi_all_finite(const float* values, int32_t n) {
@@ -37,6 +46,31 @@ TEST_ABI void abi_activation_grad(int32_t activation, const float* output, int32
                                   float* delta, int32_t n) {
   tinyprop::ActivationGrad(static_cast<tinyprop::Activation>(activation), {output, output_size},
                            {delta, n});
+}
+
+TEST_ABI void abi_elementwise_activation_grad(int32_t kind, float slope, const float* reference,
+                                              int32_t reference_size, float* delta, int32_t n) {
+  tinyprop::ElementwiseActivationGrad(static_cast<tinyprop::ElementwiseActivation>(kind), slope,
+                                      {reference, reference_size}, {delta, n});
+}
+
+TEST_ABI int32_t abi_every_window_has_a_tap(const int32_t* shape) {
+  return tinyprop::EveryWindowHasATap(PoolShapeOf(shape));
+}
+
+TEST_ABI void abi_average_pool_2d_grad(const int32_t* shape, const float* delta,
+                                       float* input_delta) {
+  tinyprop::AveragePool2DGrad(PoolShapeOf(shape), delta, input_delta);
+}
+
+TEST_ABI void abi_max_pool_2d_grad(const int32_t* shape, const float* delta, const float* input,
+                                   const float* output, float* input_delta) {
+  tinyprop::MaxPool2DGrad(PoolShapeOf(shape), delta, input, output, input_delta);
+}
+
+TEST_ABI void abi_softmax_grad(float beta, int32_t classes, const float* output, float* delta,
+                               int32_t n) {
+  tinyprop::SoftmaxGrad(beta, classes, {output, n}, {delta, n});
 }
 
 TEST_ABI float abi_local_error(const float* delta, int32_t n) {
@@ -129,6 +163,13 @@ TEST_ABI float abi_mean_squared_error(const float* output, const float* target, 
 
 TEST_ABI void abi_add_scaled(int32_t n, float a, const float* x, float* y) {
   tinyprop::AddScaled(n, a, x, y);
+}
+
+// x: four rows of `row` elements.
+TEST_ABI void abi_add_four_scaled(int32_t n, const float* a, const float* x, int32_t row,
+                                  int32_t offset, float* y) {
+  const float* const rows[4] = {x, x + row, x + 2 * row, x + 3 * row};
+  tinyprop::AddFourScaled(n, a, rows, offset, y);
 }
 
 TEST_ABI void abi_hand_down_and_update(int32_t n, float d, float a, const float* x, float* w,

@@ -98,6 +98,37 @@ class CoreAbi:
         self._call("activation_grad", None, code, output, output_size, Out(delta), delta.size)
         return delta
 
+    def elementwise_activation_grad(self, kind: int, slope: float, reference, delta) -> np.ndarray:
+        delta = delta.copy()
+        size = 0 if reference is None else reference.size
+        arguments = (kind, float(slope), reference, size, Out(delta), delta.size)
+        self._call("elementwise_activation_grad", None, *arguments)
+        return delta
+
+    def every_window_has_a_tap(self, shape) -> bool:
+        """shape: the fields of Pool2DShape in their order."""
+        return bool(self._call("every_window_has_a_tap", ctypes.c_int32, np.asarray(shape, dtype=np.int32)))
+
+    def average_pool_2d_grad(self, shape, delta) -> np.ndarray:
+        """input delta [B, IH, IW, C]; shape as above."""
+        shape = np.asarray(shape, dtype=np.int32)
+        input_delta = np.full(shape[[0, 1, 2, 5]], np.nan, dtype=np.float32)
+        self._call("average_pool_2d_grad", None, shape, delta, Out(input_delta))
+        return input_delta
+
+    def max_pool_2d_grad(self, shape, delta, x, y) -> np.ndarray:
+        """input delta [B, IH, IW, C]; shape as above."""
+        shape = np.asarray(shape, dtype=np.int32)
+        input_delta = np.full(shape[[0, 1, 2, 5]], np.nan, dtype=np.float32)
+        self._call("max_pool_2d_grad", None, shape, delta, x, y, Out(input_delta))
+        return input_delta
+
+    def softmax_grad(self, beta: float, y, delta) -> np.ndarray:
+        """dLoss/dx of y, delta [R, C]"""
+        delta = delta.copy()
+        self._call("softmax_grad", None, float(beta), y.shape[1], y, Out(delta), delta.size)
+        return delta
+
     def local_error(self, delta) -> float:
         return self._call("local_error", ctypes.c_float, delta, delta.size)
 
@@ -170,6 +201,24 @@ class CoreAbi:
         )  # fmt: skip
         return new_weights, new_bias, input_delta
 
+    def conv_grad(self, op: str, shape, delta, x, weights, step, *, train_weights=True, bias=None, hand_down=True):
+        """(weights, bias or None, input delta or None) after the update.
+
+        op: conv_2d or depthwise_conv_2d; shape: the fields of cc/core/conv_shape.h in their order.
+        """
+        batch, height, width, channels = shape[:4]
+        new_weights = weights.copy()
+        new_bias = None if bias is None else bias.copy()
+        input_delta = np.full((batch, height, width, channels), np.nan, dtype=np.float32) if hand_down else None
+        self._call(
+            f"{op}_grad", None, np.array(shape, dtype=np.int32), float(step), delta, x,
+            None if train_weights else weights,
+            Out(new_weights) if train_weights else None,
+            None if bias is None else Out(new_bias),
+            Out(input_delta) if hand_down else None,
+        )  # fmt: skip
+        return new_weights, new_bias, input_delta
+
     def softmax_cross_entropy_sparse(self, logits, label: int):
         """(loss, delta [C])"""
         delta = np.full(logits.shape, np.nan, dtype=np.float32)
@@ -191,6 +240,12 @@ class CoreAbi:
     def add_scaled(self, a, x, y) -> np.ndarray:
         y = y.copy()
         self._call("add_scaled", None, x.size, float(a), x, Out(y))
+        return y
+
+    def add_four_scaled(self, a, x, offset: int, y) -> np.ndarray:
+        """y [n] after the call; a [4], x [4, m], of which n elements from the offset are added."""
+        y = y.copy()
+        self._call("add_four_scaled", None, y.size, a, x, x.shape[1], offset, Out(y))
         return y
 
     def hand_down_and_update(self, d, a, x, w, dx):
