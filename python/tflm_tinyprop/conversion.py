@@ -14,6 +14,8 @@ from tflm_tinyprop.graph import read_graph, write_graph
 from tflm_tinyprop.keras_import import import_keras, is_keras_model
 from tflm_tinyprop.model import TrainableModel
 from tflm_tinyprop.plan import check_loss, make_plan
+from tflm_tinyprop.separate import separate_biases
+from tflm_tinyprop.source import SourceModel
 
 
 def convert(
@@ -48,18 +50,18 @@ def convert(
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= 0xFFFF:
         raise ConfigError(f"batch_size must be an integer from 1 to 65535, got {batch_size!r}")
 
-    keras_model, layer_names = None, None
+    keras_model = None
     if is_keras_model(model):
-        imported = import_keras(model, batch_size)
-        graph, layer_names, keras_model, name = imported.graph, imported.layer_names, model, model.name
+        source, keras_model, name = import_keras(model, batch_size), model, model.name
     else:
         graph, name = _read(model)
+        source = SourceModel(graph)
+    graph = source.graph
     if metadata.ENTRY in graph.metadata:
         raise ModelError(f"{name} is already trainable; load it with tflm_tinyprop.load() instead")
 
-    plan = make_plan(
-        graph, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size, layer_names=layer_names
-    )
+    separate_biases(graph)
+    plan = make_plan(source, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size)
     trainable = differentiate(graph, plan, config)
     training = metadata.unpack(trainable.metadata[metadata.ENTRY])
     _check_labels(labels, graph.tensors[graph.outputs[0]].shape[-1])

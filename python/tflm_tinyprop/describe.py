@@ -44,7 +44,7 @@ def layer_infos(model) -> list[LayerInfo]:
             op=layer.op.kind,
             output_shape=inference.tensors[layer.op.outputs[0]].shape,
             parameters=sum(t.size for t in constants if t.is_constant),
-            trainable=bool(record and record.flags),
+            trainable=bool(record and record.is_trained),
             forward_macs=forward_macs(inference, layer.op) // training.batch_size,
             backward_macs=record.backward_macs if record else 0,
         ))

@@ -17,7 +17,7 @@ from tflm_tinyprop.graph import Graph, Op, Tensor
 from tflm_tinyprop.macs import graph_macs
 from tflm_tinyprop.metadata import LayerRecord, TrainingMetadata, VariableRecord
 from tflm_tinyprop.plan import TrainingPlan
-from tflm_tinyprop.rules import RULES, GradientRequest, SharedTensors, fused_activation
+from tflm_tinyprop.rules import RULES, GradientRequest, SharedTensors, builtin, fused_activation
 
 PREFIX = "TinyProp"
 LABEL, CONTROL, LOSS, STATISTICS = (
@@ -166,7 +166,12 @@ class _Builder:
                 hand_down_to=tuple(t for t in RULES[op.kind].data_inputs(op) if t in path_outputs),
                 shared=shared,
             )
-            deltas.update(RULES[op.kind].emit(self.graph, request))
+            for tensor, gradient in RULES[op.kind].emit(self.graph, request):
+                # At once rather than when the sum is needed, so that the summands' memory is free early.
+                deltas[tensor] = (
+                    gradient if tensor not in deltas
+                    else builtin.add(self.graph, deltas[tensor], gradient, f"{request.name}/input_delta_sum")
+                )
 
     def _metadata(self, first_output: int) -> TrainingMetadata:
         model_inputs = len(self.original.inputs)
@@ -196,7 +201,7 @@ class _Builder:
             gradients=cost.gradients,
             update_macs=cost.update_macs if trains_kernel else 0,
             hand_down_macs=cost.hand_down_macs if plan.hands_down else 0,
-            flags=plan.flags,
+            flags=plan.flags | (metadata.KERAS_LAYER if plan.unchanged else 0),
         )
 
 

@@ -160,6 +160,11 @@ class Graph:
         self.tensors.append(tensor)
         return len(self.tensors) - 1
 
+    def add_constant(self, name: str, values: np.ndarray) -> int:
+        """Appends a constant and returns its index."""
+        values = np.ascontiguousarray(values)
+        return self.add_tensor(Tensor(name, values.shape, values.dtype, values.reshape(-1).view(np.uint8).copy()))
+
     def producers(self) -> dict[int, int]:
         """Tensor index -> index of the op that writes it."""
         return {t: i for i, op in enumerate(self.ops) for t in op.outputs}
@@ -396,19 +401,13 @@ def _raw_op(op: Op, operator_codes: list, code_index: dict[tuple, int]):
     return raw
 
 
-def fully_connected_options(activation: int):
-    """Raw operator of a FULLY_CONNECTED with this ActivationFunctionType; for graphs made from nothing."""
+def builtin_options(name: str, **fields):
+    """Raw operator with the builtin options of this name ("MulOptions"), for ops made from nothing."""
     raw = schema.OperatorT()
-    raw.builtinOptionsType = schema.BuiltinOptions.FullyConnectedOptions
-    raw.builtinOptions = schema.FullyConnectedOptionsT()
-    raw.builtinOptions.fusedActivationFunction = activation
-    return raw
-
-
-def softmax_options():
-    """Raw operator of a SOFTMAX with beta 1."""
-    raw = schema.OperatorT()
-    raw.builtinOptionsType = schema.BuiltinOptions.SoftmaxOptions
-    raw.builtinOptions = schema.SoftmaxOptionsT()
-    raw.builtinOptions.beta = 1.0
+    raw.builtinOptionsType = getattr(schema.BuiltinOptions, name)
+    raw.builtinOptions = getattr(schema, f"{name}T")()
+    for field, value in fields.items():
+        if not hasattr(raw.builtinOptions, field):
+            raise AttributeError(f"{name} has no field {field}")
+        setattr(raw.builtinOptions, field, value)
     return raw

@@ -1,29 +1,27 @@
 """Keras -> graph, keeping every weight and the names of the layers.
 
-TensorFlow's converter drops biases that are zero and merges constants that are equal, as it may for
-inference. For training they have to stay, so the conversion runs on a clone in which such weights carry
-unique tags; the true values are put back into the flatbuffer afterwards.
+TensorFlow's converter may do for inference what training cannot accept: it drops dense biases that are
+zero, moves the bias of a linear dense layer into the next one, and merges constants that are equal.
+All of that is undone here. What it folds into other weights, batch normalisations above all, stays
+folded.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
+import re
 import tempfile
 
 import numpy as np
 
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.graph import Graph, Tensor, read_graph
+from tflm_tinyprop.graph import Graph, Op, read_graph
+from tflm_tinyprop.layers import KERNEL_INPUT, has_constant_kernel
+from tflm_tinyprop.separate import separate
+from tflm_tinyprop.source import SourceModel
 
-
-@dataclasses.dataclass(frozen=True)
-class ImportedModel:
-    """graph: as converted. layer_names: kernel tensor index -> Keras layer name."""
-
-    graph: Graph
-    layer_names: dict[int, str]
+_BIAS_INPUT = 2
 
 
 def is_keras_model(model) -> bool:
@@ -34,19 +32,30 @@ def is_keras_model(model) -> bool:
     )
 
 
-def import_keras(model, batch_size: int) -> ImportedModel:
+def import_keras(model, batch_size: int) -> SourceModel:
     """Converts a built Sequential or functional Keras 3 model with a fixed batch.
 
     The model itself is not changed.
     """
     inputs = _fixed_inputs(model, batch_size)
-    clone = _clone(model)
-    tags = _tag_weights(clone)
     names = [tensor.name for tensor in model.inputs]
-    graph = _convert(clone, inputs, names)
+    graph = _convert(_clone(model), inputs, names)
     _name_inputs(graph, names)
-    layer_names = _restore_weights(graph, model, clone, tags)
-    return ImportedModel(graph, layer_names)
+
+    layers = list(flat_layers(model))
+    owners = _match_kernels(graph, layers)
+    _separate_kernels(graph, owners)
+    for op, layer in owners:
+        if op.kind == "FULLY_CONNECTED":
+            _restore_dense_bias(graph, op, layer)
+    matched = {id(op) for op, _ in owners}
+    for op in graph.ops:
+        if op.kind == "FULLY_CONNECTED" and has_constant_kernel(graph, op) and id(op) not in matched:
+            _add_missing_bias(graph, op)
+    layer_names = _names_by_path(graph, layers) | {op.inputs[KERNEL_INPUT]: layer.name for op, layer in owners}
+    return SourceModel(
+        graph, layer_names, frozenset(layer.name for _, layer in owners), _unfolded_batch_norms(graph, layers)
+    )
 
 
 def _fixed_inputs(model, batch_size: int) -> list:
@@ -76,6 +85,7 @@ def _fixed_inputs(model, batch_size: int) -> list:
 
 
 def _clone(model):
+    """Exporting tracks resources on a model, so that a copy is exported."""
     import keras
 
     try:
@@ -87,29 +97,6 @@ def _clone(model):
         ) from error
     clone.set_weights(model.get_weights())
     return clone
-
-
-def _tag_weights(clone) -> dict[str, np.ndarray]:
-    """Replaces weights that the converter would drop or merge. Returns {path: tag}."""
-    generator = np.random.default_rng(0x7157)
-    seen: set[bytes] = set()
-    tags = {}
-    for variable in clone.trainable_variables + clone.non_trainable_variables:
-        values = np.asarray(variable)
-        if values.dtype != np.float32 or _is_statistic(variable):
-            continue
-        content = np.sort(values, axis=None).tobytes()  # equal up to a transposition
-        if values.size and (content in seen or np.all(values == values.flat[0])):
-            tag = generator.uniform(0.5, 1.5, values.shape).astype(np.float32)
-            variable.assign(tag)
-            tags[variable.path] = tag
-        seen.add(content)
-    return tags
-
-
-def _is_statistic(variable) -> bool:
-    """Statistics of a batch normalisation, and its scale, are folded into other weights."""
-    return variable.path.rsplit("/", 1)[-1] in ("moving_mean", "moving_variance", "gamma")
 
 
 def _convert(clone, inputs: list, names: list[str]) -> Graph:
@@ -148,36 +135,69 @@ def _quiet():
             os.dup2(sink.fileno(), 2)
             yield
         finally:
-            os.dup2(saved[0], 1)
-            os.dup2(saved[1], 2)
-            os.close(saved[0])
-            os.close(saved[1])
+            for target, descriptor in zip((1, 2), saved, strict=True):
+                os.dup2(descriptor, target)
+                os.close(descriptor)
 
 
-def _restore_weights(graph: Graph, model, clone, tags: dict[str, np.ndarray]) -> dict[int, str]:
-    """Puts true values where tags are; returns the layer names of the kernels that were recognised."""
-    constants: dict[bytes, list[int]] = {}
-    for index, tensor in enumerate(graph.tensors):
-        if tensor.is_constant and tensor.dtype == np.float32:
-            constants.setdefault(tensor.data.tobytes(), []).append(index)
+def _match_kernels(graph: Graph, layers: list) -> list[tuple[Op, object]]:
+    """(op, Keras layer) pairs: the op's constant kernel is the layer's, bit for bit.
 
-    names: dict[int, str] = {}
-    for layer, copied in zip(flat_layers(model), flat_layers(clone), strict=True):
-        for weight, variable in zip(layer.weights, copied.weights, strict=True):
-            converted, true = np.asarray(variable), np.asarray(weight)
-            for layout in _layouts(converted.ndim):
-                for index in constants.get(np.ascontiguousarray(layout(converted)).tobytes(), []):
-                    if graph.tensors[index].shape != layout(converted).shape:
-                        continue
-                    if variable.path in tags:
-                        graph.tensors[index].set_array(layout(true))
-                    if converted.ndim > 1:
-                        names[index] = layer.name
-        _restore_dense_bias(graph, layer, names)
-    return names
+    Layers with equal kernels are matched in order. An op beyond the number of such layers belongs to the
+    last one: a layer that is called twice.
+    """
+    ops = [op for op in graph.ops if has_constant_kernel(graph, op)]
+    used: dict[int, object] = {}  # id(op) -> layer
+    pairs = []
+    for layer in layers:
+        kernels = [np.asarray(w) for w in layer.weights if np.ndim(w) > 1]
+        for kernel in kernels:
+            same = [op for op in ops if _is_kernel(graph.tensors[op.inputs[KERNEL_INPUT]], kernel)]
+            free = [op for op in same if id(op) not in used]
+            if not free:
+                continue
+            remaining = sum(
+                any(np.array_equal(kernel, np.asarray(w)) for w in other.weights)
+                for other in layers[layers.index(layer) + 1 :]
+            )
+            # With fewer layers to come than ops left, this layer has several calls.
+            for op in free[: max(1, len(free) - remaining)]:
+                used[id(op)] = layer
+                pairs.append((op, layer))
+    return pairs
 
 
-def _restore_dense_bias(graph: Graph, layer, names: dict[int, str]) -> None:
+def _is_kernel(tensor, kernel: np.ndarray) -> bool:
+    return any(
+        tensor.shape == layout(kernel).shape and np.array_equal(tensor.array(), layout(kernel))
+        for layout in kernel_layouts(kernel.ndim)
+    )
+
+
+def kernel_layouts(rank: int):
+    """How TFLite may lay out a kernel of this rank that Keras holds."""
+    if rank == 2:  # dense: [inputs, units] -> [units, inputs]
+        return (np.transpose,)
+    if rank == 3:  # one-dimensional convolution -> [out, 1, width, in]
+        return (lambda a: a.transpose(2, 0, 1)[:, None],)
+    if rank == 4:  # convolution -> [out, height, width, in]; depthwise -> [1, height, width, channels]
+        return (lambda a: a.transpose(3, 0, 1, 2), lambda a: a.reshape(1, *a.shape[:2], -1))
+    return ()
+
+
+def _separate_kernels(graph: Graph, owners: list[tuple[Op, object]]) -> None:
+    """Kernels that the converter merged although they belong to different layers."""
+    first_call: dict[int, Op] = {}
+    seen: set[int] = set()
+    for op, layer in owners:
+        if id(layer) in first_call:  # a second call of a layer really shares its kernel
+            op.inputs[KERNEL_INPUT] = first_call[id(layer)].inputs[KERNEL_INPUT]
+            continue
+        separate(graph, op, KERNEL_INPUT, seen)
+        first_call[id(layer)] = op
+
+
+def _restore_dense_bias(graph: Graph, op: Op, layer) -> None:
     """Gives a dense layer its own bias back.
 
     Behind a layer without activation the converter moves it into the bias of the next dense layer,
@@ -186,25 +206,56 @@ def _restore_dense_bias(graph: Graph, layer, names: dict[int, str]) -> None:
     bias = getattr(layer, "bias", None)
     if bias is None:
         return
+    values = np.asarray(bias)
+    own = op.inputs[_BIAS_INPUT] if len(op.inputs) > _BIAS_INPUT else -1
+    if own < 0 or not np.array_equal(graph.tensors[own].array(), values):
+        op.inputs = [*op.inputs[:_BIAS_INPUT], graph.add_constant(f"{layer.name}/bias", values)]
+
+
+def _add_missing_bias(graph: Graph, op: Op) -> None:
+    """A dense layer with something folded into it has the shift of what was folded, even if that is zero."""
+    if len(op.inputs) > _BIAS_INPUT and op.inputs[_BIAS_INPUT] >= 0:
+        return
+    kernel = graph.tensors[op.inputs[KERNEL_INPUT]]
+    zeros = np.zeros(kernel.shape[0], np.float32)
+    op.inputs = [*op.inputs[:_BIAS_INPUT], graph.add_constant(f"{kernel.name}/bias", zeros)]
+
+
+def _names_by_path(graph: Graph, layers: list) -> dict[int, str]:
+    """Kernel tensor index -> layer name, from the names TensorFlow gave the ops' outputs and kernels."""
+    free = {layer.name for layer in layers if any(np.ndim(w) > 1 for w in layer.weights)}
+    names = {}
     for op in graph.ops:
-        if op.kind != "FULLY_CONNECTED" or names.get(op.inputs[1]) != layer.name:
+        if not has_constant_kernel(graph, op):
             continue
-        values = np.asarray(bias)
-        own = op.inputs[2] if len(op.inputs) > 2 else -1
-        if own >= 0 and np.array_equal(graph.tensors[own].array(), values):
-            continue
-        index = graph.add_tensor(Tensor(f"{layer.name}/bias", values.shape, values.dtype,
-                                        values.reshape(-1).view(np.uint8).copy()))
-        op.inputs = [*op.inputs[:2], index]
+        kernel = op.inputs[KERNEL_INPUT]
+        for tensor in (graph.tensors[op.outputs[0]], graph.tensors[kernel]):
+            name = _layer_in_path(tensor.name, free)
+            if name and kernel not in names:
+                names[kernel] = name
+                free.discard(name)
+    return names
 
 
-def _layouts(rank: int):
-    """How TFLite may lay out a weight of this rank that Keras holds."""
-    if rank == 2:  # dense: [inputs, units] -> [units, inputs]
-        return (np.transpose,)
-    if rank == 4:  # convolution -> [out, height, width, in]; depthwise -> [1, height, width, channels]
-        return (lambda a: a.transpose(3, 0, 1, 2), lambda a: a.reshape(1, *a.shape[:2], -1))
-    return (lambda a: a,)
+def _layer_in_path(path: str, known: set[str]) -> str | None:
+    """The Keras layer a tensor name speaks of; TensorFlow mostly appends _1, _2 ... to a layer's name."""
+    for part in re.split(r"[/;:]", path):
+        for candidate in (re.sub(r"_\d+$", "", part), part):
+            if candidate in known:
+                return candidate
+    return None
+
+
+def _unfolded_batch_norms(graph: Graph, layers: list) -> dict[int, str]:
+    """Batch normalisations that are still there, as a product and a sum with constants."""
+    names = {layer.name for layer in layers if type(layer).__name__ == "BatchNormalization"}
+    found = {}
+    for op in graph.ops:
+        if op.kind in ("MUL", "ADD") and any(graph.tensors[t].is_constant for t in op.inputs[:2]):
+            name = _layer_in_path(graph.tensors[op.outputs[0]].name, names)
+            if name:
+                found[op.outputs[0]] = name
+    return found
 
 
 def flat_layers(model):

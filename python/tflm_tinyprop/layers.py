@@ -13,7 +13,7 @@ _KERNEL_OPS = (
     "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "BATCH_MATMUL", "SVDF",
     "UNIDIRECTIONAL_SEQUENCE_LSTM",
 )
-_KERNEL = 1
+KERNEL_INPUT = 1
 # Names that the converter gives tensors itself say nothing about layers.
 _ANONYMOUS = ("arith.constant", "tfl.", "StatefulPartitionedCall", "Identity", "PartitionedCall", "output_")
 
@@ -37,19 +37,24 @@ def find_layers(graph: Graph, names: Mapping[int, str] | None = None) -> list[La
     taken: set[str] = set()
     layers = []
     for index, op in enumerate(graph.ops):
-        if op.kind not in _KERNEL_OPS or len(op.inputs) <= _KERNEL or op.inputs[_KERNEL] < 0:
+        if not has_constant_kernel(graph, op):
             continue
-        kernel = op.inputs[_KERNEL]
-        if not graph.tensors[kernel].is_constant:
-            continue
+        kernel = op.inputs[KERNEL_INPUT]
         name = names.get(kernel) or _name_from_tensors(graph, op) or f"{op.kind.lower()}_{index}"
         layers.append(Layer(_unique(name, taken), index, op))
     return layers
 
 
+def has_constant_kernel(graph: Graph, op: Op) -> bool:
+    """True for an op that is a layer: its kernel is a constant."""
+    if op.kind not in _KERNEL_OPS or len(op.inputs) <= KERNEL_INPUT or op.inputs[KERNEL_INPUT] < 0:
+        return False
+    return graph.tensors[op.inputs[KERNEL_INPUT]].is_constant
+
+
 def _name_from_tensors(graph: Graph, op: Op) -> str | None:
     """'model/dense_1/MatMul;model/dense_1/Relu' -> 'dense_1'."""
-    for tensor in (graph.tensors[op.outputs[0]], graph.tensors[op.inputs[_KERNEL]]):
+    for tensor in (graph.tensors[op.outputs[0]], graph.tensors[op.inputs[KERNEL_INPUT]]):
         first = tensor.name.split(";")[0].split(":")[0]
         parts = first.split("/")
         if len(parts) >= 2 and not first.startswith(_ANONYMOUS):

@@ -13,12 +13,16 @@ import numpy as np
 
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.errors import ConfigError, ModelError
+from tflm_tinyprop.options import UPDATES_BIAS, UPDATES_WEIGHTS
 
 ENTRY = "TINYPROP"
 MAGIC = b"TPRP"
 VERSION = 1
 
 LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error")
+
+# Flags of a layer beside those of its gradient op (options.UPDATES_WEIGHTS and UPDATES_BIAS).
+KERAS_LAYER = 8  # the weights are those of the Keras layer with the same name, nothing is folded into them
 
 KERNEL, BIAS, STATE = 0, 1, 2
 ROLES = {KERNEL: "kernel", BIAS: "bias", STATE: "state"}
@@ -34,7 +38,8 @@ class LayerRecord:
 
     gradients: n, elements of the layer's delta per sample. update_macs and hand_down_macs:
     multiply-accumulates per gradient kept (0 if the layer does not update or hand down).
-    operator: index of its forward op in the flatbuffer. flags: options.UPDATES_WEIGHTS | UPDATES_BIAS.
+    operator: index of its forward op in the flatbuffer. flags: options.UPDATES_WEIGHTS | UPDATES_BIAS |
+    KERAS_LAYER.
     """
 
     name: str
@@ -43,6 +48,10 @@ class LayerRecord:
     update_macs: int
     hand_down_macs: int
     flags: int
+
+    @property
+    def is_trained(self) -> bool:
+        return bool(self.flags & (UPDATES_WEIGHTS | UPDATES_BIAS))
 
     @property
     def backward_macs(self) -> int:
@@ -87,7 +96,7 @@ class TrainingMetadata:
 
     @property
     def fingerprint(self) -> int:
-        """CRC-32 over what saved weights must fit: the variables, their order and sizes."""
+        """CRC-32 over what saved weights must fit: the variables' layers, roles and sizes, and the loss."""
         content = b"".join(
             struct.pack("<HHI", v.layer, v.role, v.elements) for v in self.variables
         )
@@ -125,6 +134,8 @@ def unpack(data: bytes, source: str = "the model") -> TrainingMetadata:
     if len(data) < 8 or data[:4] != MAGIC:
         raise damaged("no magic number")
     version = struct.unpack_from("<H", data, 4)[0]
+    if version == 0:
+        raise damaged("version 0")
     if version > VERSION:
         raise ModelError(
             f"{source}: metadata entry {ENTRY} has version {version}, this tflm_tinyprop reads up to {VERSION}; update it"

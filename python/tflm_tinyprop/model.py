@@ -38,7 +38,7 @@ class TrainableModel:
         _check_consistency(self.graph, self.training, source)
 
     def __repr__(self) -> str:
-        layers = ", ".join(layer.name for layer in self.training.layers if layer.flags)
+        layers = ", ".join(layer.name for layer in self.training.layers if layer.is_trained)
         return f"<TrainableModel {len(self.data)} bytes, batch {self.batch_size}, trains {layers}>"
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.graph import Graph, Op
 from tflm_tinyprop.layers import Layer, find_layers, is_trainable
 from tflm_tinyprop.rules import RULES
+from tflm_tinyprop.source import SourceModel
 
 _LOSS_ALIASES = {"mse": "mean_squared_error"}
 
@@ -23,6 +24,7 @@ class LayerPlan:
     layer: Layer
     number: int
     flags: int  # options.UPDATES_WEIGHTS | UPDATES_BIAS; 0 = frozen, only hands down
+    unchanged: bool  # its weights are those of the Keras layer of its name
     hands_down: bool
 
 
@@ -45,28 +47,29 @@ class TrainingPlan:
 
 
 def make_plan(
-    graph: Graph,
+    source: SourceModel,
     *,
     trainable_layers: str | int | Sequence[str],
     loss: str,
     batch_size: int,
-    layer_names: Mapping[int, str] | None = None,
 ) -> TrainingPlan:
     """Checks the graph against what is asked of it. Raises ModelError with the layer at fault."""
-    loss = check_loss(loss)
+    graph, loss = source.graph, check_loss(loss)
     _check_shapes(graph, batch_size)
     loss_input = _loss_input(graph, loss, batch_size)
-    layers = [l for l in find_layers(graph, layer_names) if loss_input in _downstream(graph, {l.operator})]
+    layers = [l for l in find_layers(graph, source.layer_names) if loss_input in _downstream(graph, {l.operator})]
     chosen = _choose(graph, layers, trainable_layers)
     chosen_ops = {layer.operator for layer in chosen}
     backward = _backward_path(graph, chosen_ops, loss_input)
-    _check_path(graph, layers, backward, loss_input)
+    _check_path(graph, layers, backward)
+    _check_batch_norms(source, layers, backward)
     _check_not_shared(graph, chosen)
     on_path = [layer for layer in layers if layer.operator in backward]
     plans = tuple(
         LayerPlan(
             layer, number,
             flags=_update_flags(graph, layer) if layer.operator in chosen_ops else 0,
+            unchanged=layer.name in source.unchanged,
             hands_down=_hands_down(graph, layer.op, chosen_ops),
         )
         for number, layer in enumerate(on_path, start=1)
@@ -197,7 +200,7 @@ def _backward_path(graph: Graph, chosen: set[int], loss_input: int) -> list[int]
     return path
 
 
-def _check_path(graph: Graph, layers: list[Layer], path: list[int], loss_input: int) -> None:
+def _check_path(graph: Graph, layers: list[Layer], path: list[int]) -> None:
     layer_names = {layer.operator: layer.name for layer in layers}
     for index in path:
         op = graph.ops[index]
@@ -211,6 +214,19 @@ def _check_path(graph: Graph, layers: list[Layer], path: list[int], loss_input: 
             f"'{name}' ({op.kind}) lies between the loss and the first trained layer, and {problem}. "
             f"{_alternatives(graph, above)}"
         )
+
+
+def _check_batch_norms(source: SourceModel, layers: list[Layer], path: list[int]) -> None:
+    """A batch normalisation that stays would be trained through with statistics that never change."""
+    for index in path:
+        name = source.batch_norms.get(source.graph.ops[index].outputs[0])
+        if name is not None:
+            above = [layer for layer in layers if layer.operator > index]
+            raise ModelError(
+                f"batch normalisation '{name}' cannot be folded into a layer before it, and training through it is "
+                "not supported; put it directly behind a convolution or dense layer without activation. "
+                f"{_alternatives(source.graph, above)}"
+            )
 
 
 def _check_not_shared(graph: Graph, chosen: list[Layer]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tflm_tinyprop.graph import Graph, Op, Tensor, fully_connected_options, softmax_options, write_graph
+from tflm_tinyprop.graph import Graph, Op, Tensor, builtin_options, write_graph
 
 _FLOAT = np.dtype(np.float32)
 
@@ -26,19 +26,16 @@ def dense_classifier(units: Sequence[int], *, batch_size: int = 1, activation: i
         last = number == len(units) - 1
         kernel = generator.normal(0, np.sqrt(2 / inputs), (outputs, inputs)).astype(np.float32)
         name = f"model/dense_{number}"
-        operands = [current, _constant(graph, f"{name}/kernel", kernel), -1]
+        operands = [current, graph.add_constant(f"{name}/kernel", kernel), -1]
         if use_bias:
-            operands[2] = _constant(graph, f"{name}/bias", np.zeros(outputs, np.float32))
+            operands[2] = graph.add_constant(f"{name}/bias", np.zeros(outputs, np.float32))
         current = graph.add_tensor(Tensor(f"{name}/output", (batch_size, outputs), _FLOAT))
         graph.ops.append(Op("FULLY_CONNECTED", operands, [current],
-                            raw=fully_connected_options(0 if last else activation)))
+                            raw=builtin_options("FullyConnectedOptions", fusedActivationFunction=0 if last else activation)))
     if softmax:
         probabilities = graph.add_tensor(Tensor("model/softmax", (batch_size, units[-1]), _FLOAT))
-        graph.ops.append(Op("SOFTMAX", [current], [probabilities], raw=softmax_options()))
+        graph.ops.append(Op("SOFTMAX", [current], [probabilities], raw=builtin_options("SoftmaxOptions", beta=1.0)))
         current = probabilities
     graph.outputs = [current]
     return write_graph(graph)
 
-
-def _constant(graph: Graph, name: str, values: np.ndarray) -> int:
-    return graph.add_tensor(Tensor(name, values.shape, _FLOAT, values.reshape(-1).view(np.uint8)))

@@ -49,13 +49,13 @@ def unpack(training: TrainingMetadata, data: bytes, source: str = "the weights")
     if version > VERSION:
         raise ModelError(f"{source} has version {version}, this tflm_tinyprop reads up to {VERSION}; update it")
     total = header_size + 4 * count + size + _CRC.size
-    if header_size != _HEADER.size or total != len(data):
+    if version == 0 or header_size != _HEADER.size or total != len(data):
         raise ModelError(f"{source} is truncated or damaged: {len(data)} bytes, expected {total}")
     if zlib.crc32(data[: -_CRC.size]) != _CRC.unpack(data[-_CRC.size :])[0]:
         raise ModelError(f"{source} is damaged: its CRC-32 does not match")
     sizes = struct.unpack_from(f"<{count}I", data, header_size)
     expected = tuple(v.elements for v in training.variables)
-    if fingerprint != training.fingerprint or sizes != expected:
+    if fingerprint != training.fingerprint or sizes != expected or size != 4 * sum(sizes):
         raise ModelError(
             f"{source} belongs to another model: its variables have {sizes} elements, this model's {expected}"
         )

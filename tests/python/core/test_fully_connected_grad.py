@@ -108,3 +108,9 @@ def test_vector_operations(abi, rng, n):
     new_w, new_dx = abi.hand_down_and_update(d, a, x, w, dx)
     assert_same_bits(new_w, w + a * x)
     assert_same_bits(new_dx, dx + d * w)
+
+    four, factors = rng.normal(size=(4, n + 3)).astype(np.float32), rng.normal(size=4).astype(np.float32)
+    expected = w
+    for row, factor in zip(four, factors):
+        expected = expected + factor * row[2 : 2 + n]
+    assert_same_bits(abi.add_four_scaled(factors, four, 2, w), expected)

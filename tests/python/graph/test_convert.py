@@ -14,7 +14,7 @@ FLOAT = np.dtype(np.float32)
 
 
 def trained(model):
-    return [layer.name for layer in model.training.layers if layer.flags]
+    return [layer.name for layer in model.training.layers if layer.is_trained]
 
 
 def kinds(graph):

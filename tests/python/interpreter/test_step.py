@@ -98,7 +98,7 @@ def test_200_steps_follow_the_reference(batch_size, config):
 def test_partly_frozen_models_follow_the_reference(layers):
     model = build(trainable_layers=layers)
     everything = build()
-    trained = {layer.name for layer in model.training.layers if layer.flags}
+    trained = {layer.name for layer in model.training.layers if layer.is_trained}
     reference = reference_of(everything)
     for number, layer in enumerate(reference.layers, start=1):
         layer.train_weights = layer.train_bias = f"dense_{number}" in trained

@@ -1,0 +1,23 @@
+"""A model as it comes from outside: its graph, and what is known about it beyond that."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from tflm_tinyprop.graph import Graph
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceModel:
+    """graph: to be made trainable.
+
+    layer_names: kernel tensor index -> layer name, where the source names layers. unchanged: names of the
+    layers whose weights are in the graph as the source has them. batch_norms: output tensor index -> name
+    of a batch normalisation that could not be folded.
+    """
+
+    graph: Graph
+    layer_names: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    unchanged: frozenset[str] = frozenset()
+    batch_norms: Mapping[int, str] = dataclasses.field(default_factory=dict)
