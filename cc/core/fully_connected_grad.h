@@ -4,21 +4,16 @@
 
 #include <cstdint>
 
+#include "cc/core/layer_grad_params.h"
+
 namespace tinyprop {
 
-// R rows (samples, or samples times positions), I inputs, U units. A null pointer leaves its part
-// out: no weights update (frozen), no bias, no gradient handed down (first trainable layer).
-struct FullyConnectedGradParams {
-  int32_t rows = 0;                     // R
-  int32_t inputs = 0;                   // I
-  int32_t units = 0;                    // U
-  float step = 0.0f;                    // learning rate / batch size
-  const float* delta = nullptr;         // [R, U], dLoss/dz; zero = not selected
-  const float* input = nullptr;         // [R, I]; needed for the weight update
-  const float* weights = nullptr;       // [U, I]; needed to hand down
-  float* trained_weights = nullptr;     // [U, I]; the same array as weights, or null if frozen
-  float* trained_bias = nullptr;        // [U], or null
-  float* input_delta = nullptr;         // [R, I] dLoss/dx, overwritten; or null
+// R rows (samples, or samples times positions), I inputs, U units. delta [R, U], input and input_delta
+// [R, I], weights [U, I], bias [U].
+struct FullyConnectedGradParams : LayerGradParams {
+  int32_t rows = 0;    // R
+  int32_t inputs = 0;  // I
+  int32_t units = 0;   // U
 };
 
 // For every unit u with a non-zero delta:

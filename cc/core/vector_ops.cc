@@ -21,6 +21,27 @@ void AddScaled(int32_t n, float a, const float* __restrict x, float* __restrict 
   for (; i < n; ++i) y[i] += a * x[i];
 }
 
+void AddFourScaled(int32_t n, const float* a, const float* const* x, int32_t offset,
+                   float* __restrict y) {
+  const float a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
+  const float* __restrict x0 = x[0] + offset;
+  const float* __restrict x1 = x[1] + offset;
+  const float* __restrict x2 = x[2] + offset;
+  const float* __restrict x3 = x[3] + offset;
+  int32_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const float p0 = y[i] + a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i];
+    const float p1 = y[i + 1] + a0 * x0[i + 1] + a1 * x1[i + 1] + a2 * x2[i + 1] + a3 * x3[i + 1];
+    const float p2 = y[i + 2] + a0 * x0[i + 2] + a1 * x1[i + 2] + a2 * x2[i + 2] + a3 * x3[i + 2];
+    const float p3 = y[i + 3] + a0 * x0[i + 3] + a1 * x1[i + 3] + a2 * x2[i + 3] + a3 * x3[i + 3];
+    y[i] = p0;
+    y[i + 1] = p1;
+    y[i + 2] = p2;
+    y[i + 3] = p3;
+  }
+  for (; i < n; ++i) y[i] = y[i] + a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i];
+}
+
 void HandDownAndUpdate(int32_t n, float d, float a, const float* __restrict x, float* __restrict w,
                        float* __restrict dx) {
   int32_t i = 0;

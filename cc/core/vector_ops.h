@@ -12,6 +12,11 @@ namespace tinyprop {
 // y[i] += a * x[i] for i in [0, n). x and y must not overlap.
 void AddScaled(int32_t n, float a, const float* x, float* y);
 
+// y[i] += a[0] * x[0][offset + i] + ... + a[3] * x[3][offset + i], added one after the other, for i in [0, n).
+// The same as four calls of AddScaled in half the time, since y is read and written once. y must not
+// overlap an x.
+void AddFourScaled(int32_t n, const float* a, const float* const* x, int32_t offset, float* y);
+
 // dx[i] += d * w[i] with the old weight, then w[i] += a * x[i]. No two arrays may overlap.
 void HandDownAndUpdate(int32_t n, float d, float a, const float* x, float* w, float* dx);
 

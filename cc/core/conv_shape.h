@@ -1,0 +1,54 @@
+// Shapes of a two-dimensional convolution, and the part of its filter that meets the input.
+#ifndef TINYPROP_CC_CORE_CONV_SHAPE_H_
+#define TINYPROP_CC_CORE_CONV_SHAPE_H_
+
+#include <cstdint>
+
+#include "cc/core/layer_grad_params.h"
+
+namespace tinyprop {
+
+// Letters used below: B batch, IH IW IC the input map, OH OW OC the output map, KH KW the filter.
+// Output (oy, ox) and tap (ky, kx) read the input at
+//   y = oy stride_height + ky dilation_height - pad_top,  x = ox stride_width + kx dilation_width - pad_left
+// and taps outside the input read zero.
+struct ConvShape {
+  int32_t batch = 1;
+  int32_t input_height = 1, input_width = 1, input_channels = 1;
+  int32_t output_height = 1, output_width = 1, output_channels = 1;
+  int32_t filter_height = 1, filter_width = 1;
+  int32_t stride_height = 1, stride_width = 1;
+  int32_t dilation_height = 1, dilation_width = 1;
+  int32_t pad_top = 0, pad_left = 0;
+};
+
+struct ConvGradParams : LayerGradParams {
+  ConvShape shape;
+};
+
+// The taps of one filter axis that lie inside the input: `count` of them from tap `first`, which reads
+// the input at `position`.
+struct ClippedTaps {
+  int32_t first, count, position;
+};
+
+// origin: where tap 0 would read, output index times stride minus padding. size: of the input's axis.
+inline ClippedTaps ClipTaps(int32_t origin, int32_t taps, int32_t dilation, int32_t size) {
+  const int32_t last = origin + (taps - 1) * dilation;
+  if (origin >= 0 && last < size) return {0, taps, origin};  // as a rule
+  ClippedTaps range = {0, 0, origin};
+  while (range.first < taps && range.position < 0) {
+    ++range.first;
+    range.position += dilation;
+  }
+  int32_t position = range.position;
+  while (range.first + range.count < taps && position < size) {
+    ++range.count;
+    position += dilation;
+  }
+  return range;
+}
+
+}  // namespace tinyprop
+
+#endif  // TINYPROP_CC_CORE_CONV_SHAPE_H_
