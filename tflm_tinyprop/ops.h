@@ -18,7 +18,7 @@
 namespace tinyprop {
 
 // Number of ops that RegisterTinyPropOps adds: what a resolver's template argument must allow for.
-constexpr int kTinyPropOpCount = 9;
+constexpr int kTinyPropOpCount = 11;
 
 // Adds every TinyProp op. Resolver: tflite::MicroMutableOpResolver<N> or anything with its
 // AddCustom(name, registration). Returns the first status that is not kTfLiteOk, which means that N
@@ -28,6 +28,7 @@ api::Status RegisterTinyPropOps(Resolver& resolver) {
   const api::Registration* const registrations[kTinyPropOpCount] = {
       &RegisterInitialize(), &RegisterSoftmaxCrossEntropy(), &RegisterMeanSquaredError(),
       &RegisterDecision(),   &RegisterFullyConnectedGrad(),
+      &RegisterConv2DGrad(), &RegisterDepthwiseConv2DGrad(),
       &RegisterAveragePool2DGrad(), &RegisterMaxPool2DGrad(),
       &RegisterActivationGrad(), &RegisterSoftmaxGrad(),
   };

@@ -1,0 +1,49 @@
+// TinyPropConv2DGrad: backward pass and update of one CONV_2D op.
+//
+//   inputs   delta        float32 [B, OH, OW, OC], dLoss/dy; becomes the sparse dLoss/dz in place
+//            input        float32 [B, IH, IW, IC], x; may be left out if the weights are frozen
+//            output       float32 [B, OH, OW, OC], y; only needed with a fused activation
+//            weights      float32 [OC, KH, KW, IC], variable if trained
+//            bias         float32 [OC], variable if trained; may be left out
+//            gate         int32 [B], from TinyPropDecision
+//            control      float32 [8]
+//            statistics   float32 [1 + L, B, 4], variable: row l is written
+//            state        float32 [1 + L], variable: element l is the layer's running maximum
+//   outputs  input_delta  float32 [B, IH, IW, IC], dLoss/dx; no output at all at the first trainable layer
+//
+// One selected element (*) of delta and the patch of the input that its filter covers; both the patch of
+// input_delta and the filter take part whole, nothing else does:
+//
+//   delta [oy, ox, oc]        filter oc [KH, KW, IC]        input patch [KH, KW, IC]
+//     . . . . .                  w w w                       . . . . . . .
+//     . . * . .        x         w w w           <->         . . x x x . .
+//     . . . . .                  w w w                       . . x x x . .
+//
+// Variables are updated in place. If no sample's gate is open nothing is read or written, not even
+// input_delta: every op further down sees the same gate.
+#include "cc/core/conv_2d_grad.h"
+#include "cc/tflm/conv_grad.h"
+#include "cc/tflm/registrations.h"
+
+namespace tinyprop {
+namespace {
+
+constexpr ConvKind kKind = {kConv2DGradName, false, Conv2DGrad};
+
+api::Status Prepare(api::Context* context, api::Node* node) {
+  return PrepareConvGrad(kKind, context, node);
+}
+
+api::Status Invoke(api::Context* context, api::Node* node) {
+  return InvokeConvGrad(kKind, context, node);
+}
+
+}  // namespace
+
+const api::Registration& RegisterConv2DGrad() {
+  static constexpr api::Registration registration = {
+      InitOp<ConvGradOptions>, nullptr, Prepare, Invoke, nullptr, 0, kConv2DGradName};
+  return registration;
+}
+
+}  // namespace tinyprop

@@ -1,0 +1,104 @@
+#include "cc/tflm/conv_grad.h"
+
+#include "cc/tflm/layer_grad.h"
+
+namespace tinyprop {
+namespace {
+
+// The map that the layer reads. It is known from either tensor that has its shape; a layer that neither
+// updates weights nor hands down has none of them and needs none.
+const api::Tensor& InputMap(const LayerGradTensors& tensors) {
+  return tensors.input.exists ? tensors.input : tensors.input_delta;
+}
+
+// All tensors that exist have rank 4.
+ConvShape ShapeOf(const WindowOptions& window, const LayerGradTensors& tensors) {
+  ConvShape s;
+  s.batch = tensors.delta.dims[0];
+  s.output_height = tensors.delta.dims[1];
+  s.output_width = tensors.delta.dims[2];
+  s.output_channels = tensors.delta.dims[3];
+  const api::Tensor& input = InputMap(tensors);
+  if (input.exists) {
+    s.input_height = input.dims[1];
+    s.input_width = input.dims[2];
+    s.input_channels = input.dims[3];
+  }
+  s.filter_height = tensors.weights.dims[1];
+  s.filter_width = tensors.weights.dims[2];
+  s.stride_height = window.stride_height;
+  s.stride_width = window.stride_width;
+  s.dilation_height = window.dilation_height;
+  s.dilation_width = window.dilation_width;
+  s.pad_top = window.pad_top;
+  s.pad_left = window.pad_left;
+  return s;
+}
+
+// True if the filter reaches the input from the first output of an axis to the last, as it does with
+// TensorFlow's paddings. No index computed from such an axis overflows.
+bool IsConsistentAxis(int64_t input, int64_t output, int64_t filter, int64_t stride, int64_t dilation,
+                      int64_t pad) {
+  const int64_t reach = (filter - 1) * dilation + 1;
+  return pad < reach && (output - 1) * stride - pad < input && input + reach <= INT32_MAX;
+}
+
+void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
+                 const LayerGradTensors& tensors) {
+  const int* weights = tensors.weights.dims;
+  check->Require(weights[kind.is_depthwise ? 3 : 0] == s.output_channels,
+                 "needs weights with as many output channels as delta");
+  check->Require(!kind.is_depthwise || weights[0] == 1, "needs depthwise weights of shape [1, ...]");
+  const api::Tensor& input = InputMap(tensors);
+  if (!input.exists) return;
+  check->Require(input.dims[0] == s.batch, "needs an input and a delta of the same batch");
+  check->Require(kind.is_depthwise ? s.output_channels % s.input_channels == 0
+                                   : weights[3] == s.input_channels,
+                 "needs weights that fit the input's channels");
+  check->Require(IsConsistentAxis(s.input_height, s.output_height, s.filter_height, s.stride_height,
+                                  s.dilation_height, s.pad_top) &&
+                     IsConsistentAxis(s.input_width, s.output_width, s.filter_width, s.stride_width,
+                                      s.dilation_width, s.pad_left),
+                 "needs strides and paddings that keep the filter on the input");
+}
+
+bool HasRank4(const api::Tensor& tensor) { return !tensor.exists || tensor.rank == 4; }
+
+}  // namespace
+
+api::Status PrepareConvGrad(const ConvKind& kind, api::Context* context, api::Node* node) {
+  const auto* data = DataOf<ConvGradOptions>(node);
+  if (data == nullptr || !CheckOptions(kind.name, data->error)) return api::kError;
+  const ConvGradOptions& options = data->options;
+
+  TensorChecker check(kind.name, context, node);
+  const LayerGradTensors tensors = CheckedTensors(&check, node, options.layer);
+  check.Require(!check.ok() || (HasRank4(tensors.delta) && HasRank4(tensors.weights) &&
+                                HasRank4(tensors.input) && HasRank4(tensors.input_delta)),
+                "needs maps and weights of rank 4");
+  if (!check.ok()) return check.status();
+  const ConvShape shape = ShapeOf(options.window, tensors);
+  CheckShapes(&check, kind, shape, tensors);
+  CheckSizes(&check, options.layer, tensors,
+             {shape.batch, tensors.delta.size(), InputMap(tensors).size(), shape.output_channels});
+  if (tensors.input.exists && tensors.input_delta.exists) {
+    for (int i = 0; i < 4; ++i) {
+      check.Require(tensors.input.dims[i] == tensors.input_delta.dims[i],
+                    "needs an input delta of the input's shape");
+    }
+  }
+  return check.status();
+}
+
+api::Status InvokeConvGrad(const ConvKind& kind, api::Context* context, api::Node* node) {
+  const ConvGradOptions& options = DataOf<ConvGradOptions>(node)->options;
+  const LayerGradTensors tensors = TensorsOf(context, node);
+  ConvGradParams params;
+  params.shape = ShapeOf(options.window, tensors);
+  if (BeginLayerGrad(options.layer, tensors, params.shape.output_channels, &params)) {
+    kind.grad(params);
+  }
+  return api::kOk;
+}
+
+}  // namespace tinyprop

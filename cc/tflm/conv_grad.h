@@ -1,0 +1,21 @@
+// Prepare and Invoke of the gradient ops of convolutions, which differ in the layout of their weights.
+#ifndef TINYPROP_CC_TFLM_CONV_GRAD_H_
+#define TINYPROP_CC_TFLM_CONV_GRAD_H_
+
+#include "cc/core/conv_shape.h"
+#include "cc/tflm/op_support.h"
+
+namespace tinyprop {
+
+struct ConvKind {
+  const char* name;    // of the op
+  bool is_depthwise;   // weights [1, KH, KW, OC] instead of [OC, KH, KW, IC]
+  void (*grad)(const ConvGradParams& params);
+};
+
+api::Status PrepareConvGrad(const ConvKind& kind, api::Context* context, api::Node* node);
+api::Status InvokeConvGrad(const ConvKind& kind, api::Context* context, api::Node* node);
+
+}  // namespace tinyprop
+
+#endif  // TINYPROP_CC_TFLM_CONV_GRAD_H_
