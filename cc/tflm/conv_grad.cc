@@ -60,6 +60,9 @@ void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
                      IsConsistentAxis(s.input_width, s.output_width, s.filter_width, s.stride_width,
                                       s.dilation_width, s.pad_left),
                  "needs strides and paddings that keep the filter on the input");
+  // From one tap of a filter to the next below it, in elements.
+  check->Require(int64_t{s.dilation_height} * s.input_width * s.input_channels <= INT32_MAX,
+                 "has a dilation that is too large");
 }
 
 bool HasRank4(const api::Tensor& tensor) { return !tensor.exists || tensor.rank == 4; }

@@ -75,11 +75,20 @@ const Bytes kLoss = {1, 0, 6, 0, 1, 3};
 const Bytes kDecision = {1, 0, 4, 0};
 const Bytes kLayerGrad = {1, 0, 10, 0, 2, 5, 7, 0, 1, 2};
 
+const Bytes kConvGrad = {1, 0, 22, 0, 2, 5, 7, 0, 1, 2, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 1};
+const Bytes kPoolGrad = {1, 0, 20, 0, 2, 0, 3, 1, 4, 0, 5, 0, 1, 0, 1, 0, 6, 0, 7, 0};
+const Bytes kActivationGrad = {1, 0, 12, 0, 4, 0, 0, 0, 0, 0, 0x80, 0x3e};
+const Bytes kSoftmaxGrad = {1, 0, 8, 0, 0, 0, 0, 0x40};
+
 TEST_CASE("headers") {
   CheckHeader<InitializeOptions>(kInitialize);
   CheckHeader<LossOptions>(kLoss);
   CheckHeader<DecisionOptions>(kDecision);
   CheckHeader<LayerGradOptions>(kLayerGrad);
+  CheckHeader<ConvGradOptions>(kConvGrad);
+  CheckHeader<PoolGradOptions>(kPoolGrad);
+  CheckHeader<ActivationGradOptions>(kActivationGrad);
+  CheckHeader<SoftmaxGradOptions>(kSoftmaxGrad);
 }
 
 TEST_CASE("fields are little-endian") {
@@ -101,6 +110,36 @@ TEST_CASE("fields are little-endian") {
   CHECK(layer.layers_above == 0x201);
 }
 
+TEST_CASE("fields of the options of windows and of floats") {
+  ConvGradOptions conv;
+  REQUIRE(ParseAll(kConvGrad, &conv) == kNone);
+  CHECK(conv.layer.layers_above == 0x201);
+  CHECK(conv.window.stride_height == 1);
+  CHECK(conv.window.stride_width == 2);
+  CHECK(conv.window.dilation_height == 3);
+  CHECK(conv.window.dilation_width == 4);
+  CHECK(conv.window.pad_top == 5);
+  CHECK(conv.window.pad_left == 0x106);
+
+  PoolGradOptions pool;
+  REQUIRE(ParseAll(kPoolGrad, &pool) == kNone);
+  CHECK(pool.filter_height == 2);
+  CHECK(pool.filter_width == 0x103);
+  CHECK(pool.window.stride_height == 4);
+  CHECK(pool.window.stride_width == 5);
+  CHECK(pool.window.pad_top == 6);
+  CHECK(pool.window.pad_left == 7);
+
+  ActivationGradOptions activation;
+  REQUIRE(ParseAll(kActivationGrad, &activation) == kNone);
+  CHECK(activation.kind == 4);
+  CHECK(activation.slope == 0.25f);
+
+  SoftmaxGradOptions softmax;
+  REQUIRE(ParseAll(kSoftmaxGrad, &softmax) == kNone);
+  CHECK(softmax.beta == 2.0f);
+}
+
 // The error for `valid` with one byte changed.
 template <typename Options>
 OptionsError WithByte(Bytes valid, size_t position, int value) {
@@ -117,6 +156,19 @@ TEST_CASE("unknown values are refused") {
     CHECK(WithByte<LayerGradOptions>(kLayerGrad, 4, value) == (value < 4 ? kNone : kUnknownValue));
     CHECK(WithByte<LayerGradOptions>(kLayerGrad, 5, value) == (value < 8 ? kNone : kUnknownValue));
     CHECK(WithByte<LayerGradOptions>(kLayerGrad, 6, value) == (value > 0 ? kNone : kUnknownValue));
+    CHECK(WithByte<ConvGradOptions>(kConvGrad, 4, value) == (value < 4 ? kNone : kUnknownValue));
+    CHECK(WithByte<ConvGradOptions>(kConvGrad, 5, value) == (value < 8 ? kNone : kUnknownValue));
+    for (size_t at : {6, 10, 12, 14, 16}) {  // the layer, strides and dilations
+      CHECK(WithByte<ConvGradOptions>(kConvGrad, at, value) == (value > 0 ? kNone : kUnknownValue));
+    }
+    for (size_t at : {4, 8, 10, 12, 14}) {  // filter height, strides and dilations
+      CHECK(WithByte<PoolGradOptions>(kPoolGrad, at, value) == (value > 0 ? kNone : kUnknownValue));
+    }
+    for (size_t at : {18, 20}) {  // paddings
+      CHECK(WithByte<ConvGradOptions>(kConvGrad, at, value) == kNone);
+    }
+    CHECK(WithByte<ActivationGradOptions>(kActivationGrad, 4, value) ==
+          (value < 8 ? kNone : kUnknownValue));
   }
 }
 
@@ -124,7 +176,7 @@ TEST_CASE("random bytes never give options that are out of range") {
   Random random;
   INFO(random.Repeat());
   for (int repeat = 0; repeat < 20000; ++repeat) {
-    Bytes bytes(static_cast<size_t>(random.Int(0, 16)));
+    Bytes bytes(static_cast<size_t>(random.Int(0, 24)));
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.Int(0, 255));
     // Most headers would be refused, so half of them are made right.
     if (bytes.size() >= 4 && random.Chance(0.5)) {
@@ -140,6 +192,21 @@ TEST_CASE("random bytes never give options that are out of range") {
       CHECK(loss.label_kind <= 1);
       CHECK(loss.fused_activation <= 3);
     }
+    PoolGradOptions pool;
+    if (ParseAll(bytes, &pool) == kNone) {
+      CHECK(std::min({pool.filter_height, pool.filter_width, pool.window.stride_height,
+                      pool.window.stride_width}) >= 1);
+    }
+    ConvGradOptions conv;
+    if (ParseAll(bytes, &conv) == kNone) {
+      CHECK(conv.layer.fused_activation <= 3);
+      CHECK(std::min({conv.window.stride_height, conv.window.stride_width,
+                      conv.window.dilation_height, conv.window.dilation_width}) >= 1);
+    }
+    ActivationGradOptions activation;
+    if (ParseAll(bytes, &activation) == kNone) CHECK(activation.kind <= 7);
+    SoftmaxGradOptions softmax;
+    ParseAll(bytes, &softmax);
     LayerGradOptions layer;
     if (ParseAll(bytes, &layer) == kNone) {
       CHECK(layer.fused_activation <= 3);
