@@ -33,6 +33,13 @@ SELECTIONS = {
     "1024 102": "1024 -> 1024",
     "1024 512": "1024 -> 1024",
 }
+CONVOLUTIONS = {
+    "conv_3x3": "3x3 convolution, 16x16x16 -> 16",
+    "pointwise": "1x1 convolution, 8x8x64 -> 64",
+    "depthwise_3x3": "3x3 depthwise convolution, 16x16x32",
+}
+CONVOLUTION_BAR = 0.16  # cost of keeping 10 %, as a share of keeping all
+MAC_BARS = {"conv_3x3": 3.0, "pointwise": 2.0}  # instructions per multiply-accumulate, keeping all
 MLP_BAR = 0.14  # cost of keeping 10 %, as a share of keeping all
 SELECTION_BAR = 0.05  # cost of the selection, as a share of the layer's dense backward pass
 
@@ -47,8 +54,8 @@ def build(folder: pathlib.Path) -> pathlib.Path:
     return program
 
 
-def count(program: pathlib.Path, folder: pathlib.Path) -> tuple[dict[str, int], int]:
-    """({region: executed instructions}, heap allocations of the training steps)."""
+def count(program: pathlib.Path, folder: pathlib.Path) -> tuple[dict[str, int], dict[str, int], int]:
+    """({region: instructions}, {region: multiply-accumulates}, heap allocations of the training steps)."""
     command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", "--quiet"]
     command += [f"--callgrind-out-file={folder}/callgrind", str(program)]
     run = subprocess.run(command, capture_output=True, text=True)
@@ -64,7 +71,8 @@ def count(program: pathlib.Path, folder: pathlib.Path) -> tuple[dict[str, int], 
             counts[name.group(1)] = int(total.group(1))
     overhead = counts.pop("empty")
     allocations = int(re.search(r"^allocations (\d+)$", run.stdout, re.MULTILINE).group(1))
-    return {name: value - overhead for name, value in counts.items()}, allocations
+    macs = {name: int(value) for name, value in re.findall(r"^macs (.+) (\d+)$", run.stdout, re.MULTILINE)}
+    return {name: value - overhead for name, value in counts.items()}, macs, allocations
 
 
 def measurement(name: str, value, unit: str, share=None, bar=None) -> dict:
@@ -91,6 +99,21 @@ def mlp_rows(counts: dict[str, int], region: str, title: str, bar: float | None)
             value = counts[f"{region} {percent} {row}"]
             share = value / counts[f"{region} 100 {row}"]
             rows.append(measurement(f"    {shape}", value, "instructions", share))
+    return rows
+
+
+def convolution_rows(counts: dict[str, int], macs: dict[str, int]) -> list[dict]:
+    rows = []
+    for region, title in CONVOLUTIONS.items():
+        for percent in (100, 30, 10):
+            value = counts[f"{region} {percent}"]
+            share = value / counts[f"{region} 100"]
+            name = f"{title}, {percent} % kept"
+            rows.append(measurement(name, value, "instructions", share, CONVOLUTION_BAR if percent == 10 else None))
+        for percent in (100, 30, 10):
+            per_mac = counts[f"{region} {percent}"] / macs[f"{region} {percent}"]
+            bar = MAC_BARS.get(region) if percent == 100 else None
+            rows.append(measurement(f"    per multiply-accumulate, {percent} %", per_mac, "instructions", bar=bar))
     return rows
 
 
@@ -121,13 +144,13 @@ def format_bar(row: dict) -> tuple[str, str]:
 
 
 def table_of(sections: list[list[dict]]) -> Table:
-    table = Table(title="tflm_tinyprop benchmarks", caption="MLP 784-128-64-10, batch 1; g++ -O2, SSE2")
+    table = Table(title="tflm_tinyprop benchmarks", caption="MLP 784-128-64-10 and convolutions, batch 1; g++ -O2, SSE2")
     table.add_column("measurement")
     for heading in ("value", "share", "bar", ""):
         table.add_column(heading, justify="right", no_wrap=True)
     for rows in sections:
         for row in rows:
-            value = f"{row['value']:,.1f}" if isinstance(row["value"], float) else f"{row['value']:,}"
+            value = f"{row['value']:,.2f}" if isinstance(row["value"], float) else f"{row['value']:,}"
             unit = "" if row["unit"] == "instructions" else f" {row['unit']}"
             share = "" if row["share"] is None else f"{row['share']:.1%}"
             table.add_row(row["name"], value + unit, share, *format_bar(row))
@@ -145,10 +168,11 @@ def main() -> int:
             sys.exit(f"The benchmark needs {tool}: apt-get install g++ valgrind, or run `make bench`.")
 
     with tempfile.TemporaryDirectory() as work:
-        counts, allocations = count(build(pathlib.Path(work)), pathlib.Path(work))
+        counts, macs, allocations = count(build(pathlib.Path(work)), pathlib.Path(work))
     sections = [
         mlp_rows(counts, "mlp", "backward + update", MLP_BAR),
         mlp_rows(counts, "masked", "the same, half of the ReLUs closed", None),
+        convolution_rows(counts, macs),
         selection_rows(counts),
         [measurement("heap allocations of four training steps", allocations, "", bar=0)],
         trainer_rows(),

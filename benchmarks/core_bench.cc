@@ -1,5 +1,5 @@
-// Workload of the core benchmark: one backward pass and update of the MLP 784-128-64-10, batch 1, and
-// the selection alone.
+// Workload of the core benchmark: one backward pass and update of the MLP 784-128-64-10 and of three
+// convolutions, batch 1, and the selection alone.
 //
 // Run under callgrind with --instr-atstart=no. Every measured region ends in a named dump whose total is
 // the number of instructions executed in it; benchmarks/bench.py reads the dumps by name. The region
@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "cc/core/conv_2d_grad.h"
 #include "cc/core/decision.h"
+#include "cc/core/depthwise_conv_2d_grad.h"
 #include "cc/core/fully_connected_grad.h"
 #include "cc/core/sample_status.h"
 #include "cc/core/selection.h"
@@ -177,6 +179,64 @@ struct Mlp {
   }
 };
 
+// One convolution with stride 1 and padding SAME in the middle of a network.
+struct ConvLayer {
+  const char* name;
+  void (*grad)(const ConvGradParams&);
+  ConvShape shape;
+  std::vector<float> input, weights, bias, output, fresh_delta, delta, input_delta;
+  int32_t macs_per_gradient;
+
+  ConvLayer(const char* name, bool depthwise, int32_t size, int32_t taps, int32_t inputs, int32_t outputs)
+      : name(name), grad(depthwise ? DepthwiseConv2DGrad : Conv2DGrad) {
+    shape.input_height = shape.input_width = shape.output_height = shape.output_width = size;
+    shape.input_channels = inputs;
+    shape.output_channels = outputs;
+    shape.filter_height = shape.filter_width = taps;
+    shape.pad_top = shape.pad_left = (taps - 1) / 2;
+    const int32_t filter = taps * taps * (depthwise ? 1 : inputs);
+    input = ReluLike(size * size * inputs);
+    weights = Normal(filter * outputs);
+    bias = Normal(outputs);
+    output.assign(size * size * outputs, 1.0f);  // all ReLUs are open
+    fresh_delta = Normal(size * size * outputs);
+    input_delta.resize(input.size());
+    macs_per_gradient = 2 * filter;
+  }
+
+  void Backward(const Control& control, Span<int32_t> gate, Statistics statistics) {
+    LayerPosition position;
+    position.macs_per_gradient = macs_per_gradient;
+    float running_maximum = 0.0f;
+    const LayerTensors tensors = {{input.data(), static_cast<int32_t>(input.size())},
+                                  {output.data(), static_cast<int32_t>(output.size())},
+                                  {delta.data(), static_cast<int32_t>(delta.size())}};
+    SparsifyDelta(control, position, Activation::kRelu, tensors, gate, &running_maximum, statistics);
+    ConvGradParams params;
+    params.shape = shape;
+    params.step = control.learning_rate;
+    params.delta = delta.data();
+    params.input = input.data();
+    params.weights = params.trained_weights = weights.data();
+    params.trained_bias = bias.data();
+    params.input_delta = input_delta.data();
+    grad(params);
+  }
+
+  // Backward and update as "<name> <percent kept>"; prints the multiply-accumulates of each.
+  void MeasureShares() {
+    std::vector<float> statistics(2 * kStatisticsFields);
+    int32_t gate = static_cast<int32_t>(SampleStatus::kTrained);
+    for (int percent : {100, 30, 10}) {
+      delta = fresh_delta;
+      const Control control = FixedShare(static_cast<float>(percent) / 100.0f);
+      const std::string region = std::string(name) + " " + std::to_string(percent);
+      Measure(region, [&] { Backward(control, {&gate, 1}, {statistics.data(), 1}); });
+      std::printf("macs %s %.0f\n", region.c_str(), statistics[kStatisticsFields + 3]);
+    }
+  }
+};
+
 void MeasureSelection(const std::string& name, int32_t k, Layer& layer) {
   layer.Reset();
   Measure("select " + name, [&] { KeepTopK(k, {layer.delta.data(), layer.units}); });
@@ -204,6 +264,10 @@ int main() {
 
   mlp.CloseHalfOfTheRelus();
   mlp.MeasureShares("masked");
+
+  ConvLayer("conv_3x3", false, 16, 3, 16, 16).MeasureShares();
+  ConvLayer("pointwise", false, 8, 1, 64, 64).MeasureShares();
+  ConvLayer("depthwise_3x3", true, 16, 3, 32, 32).MeasureShares();
 
   const long before = allocations;
   for (float share : {1.0f, 0.3f, 0.1f, 0.5f}) mlp.TrainStep(FixedShare(share));

@@ -10,10 +10,22 @@ void MaskOutside(float lower, float upper, Span<const float> output, Span<float>
   }
 }
 
+// Four at a time and without branches, so that -O2 vectorises the block on SSE2 and NEON.
 void MaskNonPositive(Span<const float> output, Span<float> delta) {
-  for (int32_t i = 0; i < delta.size; ++i) {
-    if (!(output[i] > 0.0f)) delta[i] = 0.0f;
+  const float* __restrict y = output.data;
+  float* __restrict d = delta.data;
+  int32_t i = 0;
+  for (; i + 4 <= delta.size; i += 4) {
+    const float d0 = y[i] > 0.0f ? d[i] : 0.0f;
+    const float d1 = y[i + 1] > 0.0f ? d[i + 1] : 0.0f;
+    const float d2 = y[i + 2] > 0.0f ? d[i + 2] : 0.0f;
+    const float d3 = y[i + 3] > 0.0f ? d[i + 3] : 0.0f;
+    d[i] = d0;
+    d[i + 1] = d1;
+    d[i + 2] = d2;
+    d[i + 3] = d3;
   }
+  for (; i < delta.size; ++i) d[i] = y[i] > 0.0f ? d[i] : 0.0f;
 }
 
 void MultiplyByLeakyReluSlope(float slope, Span<const float> input, Span<float> delta) {

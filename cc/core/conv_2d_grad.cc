@@ -1,8 +1,5 @@
 #include "cc/core/conv_2d_grad.h"
 
-#include <cstddef>
-#include <cstring>
-
 #include "cc/core/next_selected.h"
 #include "cc/core/vector_ops.h"
 
@@ -16,7 +13,7 @@ struct Patch {
   int32_t weights;  // offset of the first run from the filter
   int32_t input;    // offset of the first run from the sample
 
-  bool IsEmpty() const { return rows == 0 || columns == 0 || length == 0; }
+  bool IsEmpty() const { return rows == 0; }
 
   // True if the same taps take part, wherever they lie in the input.
   bool HasTapsOf(const Patch& other) const {
@@ -30,133 +27,173 @@ struct Steps {
   int32_t row, column;
 };
 
-class Geometry {
- public:
-  explicit Geometry(const ConvShape& shape) : s_(shape) {}
-
-  int32_t FilterSize() const { return s_.filter_height * WeightSteps().row; }
-  int32_t SampleSize() const { return s_.input_height * s_.input_width * s_.input_channels; }
-  Steps WeightSteps() const { return {s_.filter_width * s_.input_channels, s_.input_channels}; }
-  Steps InputSteps() const {
-    return {s_.dilation_height * s_.input_width * s_.input_channels,
-            s_.dilation_width * s_.input_channels};
-  }
+struct Geometry {
+  explicit Geometry(const ConvShape& shape)
+      : s(shape),
+        weight_steps{s.filter_width * s.input_channels, s.input_channels},
+        input_steps{s.dilation_height * s.input_width * s.input_channels,
+                    s.dilation_width * s.input_channels},
+        filter_size(s.filter_height * weight_steps.row),
+        sample_size(s.input_height * s.input_width * s.input_channels),
+        whole_rows(OutputsWithAllTaps(s.output_height, s.filter_height, s.stride_height,
+                                      s.dilation_height, s.pad_top, s.input_height)),
+        whole_columns(OutputsWithAllTaps(s.output_width, s.filter_width, s.stride_width,
+                                         s.dilation_width, s.pad_left, s.input_width)) {}
 
   Patch At(int32_t oy, int32_t ox) const {
-    const ClippedTaps y = ClipTaps(oy * s_.stride_height - s_.pad_top, s_.filter_height,
-                                s_.dilation_height, s_.input_height);
-    const ClippedTaps x = ClipTaps(ox * s_.stride_width - s_.pad_left, s_.filter_width,
-                                s_.dilation_width, s_.input_width);
-    Patch patch;
+    const ClippedTaps y = ClipTaps(oy * s.stride_height - s.pad_top, s.filter_height,
+                                   s.dilation_height, s.input_height);
+    const ClippedTaps x = ClipTaps(ox * s.stride_width - s.pad_left, s.filter_width,
+                                   s.dilation_width, s.input_width);
+    Patch patch = {};
+    if (y.count == 0 || x.count == 0) return patch;
+    const bool rows_are_runs = s.dilation_width == 1;
     patch.rows = y.count;
-    const bool whole_rows = s_.dilation_width == 1;
-    patch.columns = whole_rows ? 1 : x.count;
-    patch.length = (whole_rows ? x.count : 1) * s_.input_channels;
-    patch.weights = (y.first * s_.filter_width + x.first) * s_.input_channels;
-    patch.input = (y.position * s_.input_width + x.position) * s_.input_channels;
+    patch.columns = rows_are_runs ? 1 : x.count;
+    patch.length = (rows_are_runs ? x.count : 1) * s.input_channels;
+    patch.weights = (y.first * s.filter_width + x.first) * s.input_channels;
+    patch.input = (y.position * s.input_width + x.position) * s.input_channels;
     return patch;
   }
 
- private:
-  const ConvShape& s_;
+  const ConvShape& s;
+  const Steps weight_steps, input_steps;
+  const int32_t filter_size, sample_size;  // elements
+  const WholeRange whole_rows, whole_columns;
 };
 
-// Up to four additions of scaled arrays to one and the same array, done in one pass over it.
-class Additions {
- public:
-  // `y` and all `x` that are added are patches, the former with steps of y and the latter of x.
-  Additions(Steps x_steps, Steps y_steps) : x_steps_(x_steps), y_steps_(y_steps) {}
+// Scaled patches that wait to be added to one and the same array, four in one pass over it.
+struct Pending {
+  static constexpr int32_t kMost = 4;
 
-  void Begin(const Patch& patch, float* y) {
-    patch_ = patch;
-    y_ = y;
-  }
-  const Patch& patch() const { return patch_; }
-
-  void Add(float scale, const float* x) {
-    scale_[count_] = scale;
-    x_[count_] = x;
-    if (++count_ == 4) Flush();
+  // True if it is full.
+  bool Push(float new_scale, const float* new_x) {
+    scale[count] = new_scale;
+    x[count] = new_x;
+    return ++count == kMost;
   }
 
-  void Flush() {
-    if (count_ == 0) return;
-    for (int32_t row = 0; row < patch_.rows; ++row) {
-      for (int32_t column = 0; column < patch_.columns; ++column) {
-        AddRun(row * x_steps_.row + column * x_steps_.column,
-               y_ + row * y_steps_.row + column * y_steps_.column);
+  int32_t count = 0;
+  float scale[kMost];
+  const float* x[kMost];
+};
+
+// Adds all that is pending to `y`. Both are patches of that form, with steps of their own.
+void AddPending(const Patch& patch, const Steps& x_steps, const Steps& y_steps, Pending* pending, float* y) {
+  const int32_t count = pending->count;
+  pending->count = 0;
+  for (int32_t column = patch.columns;;) {
+    if (count == Pending::kMost) {
+      AddFourScaledRows(patch.rows, patch.length, pending->scale, pending->x, x_steps.row, y, y_steps.row);
+    } else {
+      for (int32_t i = 0; i < count; ++i) {
+        AddScaledRows(patch.rows, patch.length, pending->scale[i], pending->x[i], x_steps.row, y, y_steps.row);
       }
     }
-    count_ = 0;
+    if (--column <= 0) return;  // without dilation
+    for (int32_t i = 0; i < count; ++i) pending->x[i] += x_steps.column;
+    y += y_steps.column;
   }
+}
 
- private:
-  void AddRun(int32_t offset, float* y) const {
-    if (count_ == 4) {
-      AddFourScaled(patch_.length, scale_, x_, offset, y);
-    } else {
-      for (int32_t i = 0; i < count_; ++i) AddScaled(patch_.length, scale_[i], x_[i] + offset, y);
-    }
-  }
-
-  Steps x_steps_, y_steps_;
-  Patch patch_ = {};
-  float* y_ = nullptr;
-  int32_t count_ = 0;
-  float scale_[4] = {};
-  const float* x_[4] = {};
-};
+// The same for a Pending that is full, which has one run a row as a rule.
+inline void AddFull(const Patch& patch, const Steps& x_steps, const Steps& y_steps, Pending* pending, float* y) {
+  if (patch.columns != 1) return AddPending(patch, x_steps, y_steps, pending, y);
+  pending->count = 0;
+  AddFourScaledRows(patch.rows, patch.length, pending->scale, pending->x, x_steps.row, y, y_steps.row);
+}
 
 // Position by position, so that the channels selected there add to the same patch of the input.
-void HandDown(const ConvGradParams& p, const Geometry& geometry) {
-  const ConvShape& s = p.shape;
-  const int32_t filter_size = geometry.FilterSize();
-  Additions additions(geometry.WeightSteps(), geometry.InputSteps());
+void HandDown(const ConvGradParams& p, const Geometry& g) {
+  const int32_t channels = g.s.output_channels;
+  Pending pending;
   const float* delta = p.delta;
   float* sample = p.input_delta;
-  for (int32_t b = 0; b < s.batch; ++b, sample += geometry.SampleSize()) {
-    for (int32_t oy = 0; oy < s.output_height; ++oy) {
-      for (int32_t ox = 0; ox < s.output_width; ++ox, delta += s.output_channels) {
-        int32_t oc = NextSelected(delta, 1, 0, s.output_channels);
-        if (oc == s.output_channels) continue;
-        const Patch patch = geometry.At(oy, ox);
+  for (int32_t b = 0; b < g.s.batch; ++b, sample += g.sample_size) {
+    for (int32_t oy = 0; oy < g.s.output_height; ++oy) {
+      for (int32_t ox = 0; ox < g.s.output_width; ++ox, delta += channels) {
+        int32_t oc = NextSelected(delta, 1, 0, channels);
+        if (oc == channels) continue;
+        const Patch patch = g.At(oy, ox);
         if (patch.IsEmpty()) continue;
-        additions.Begin(patch, sample + patch.input);
-        const float* filters = p.weights + patch.weights;
-        for (; oc < s.output_channels; oc = NextSelected(delta, 1, oc + 1, s.output_channels)) {
-          additions.Add(delta[oc], filters + oc * filter_size);
-        }
-        additions.Flush();
+        const float* const filters = p.weights + patch.weights;
+        float* const y = sample + patch.input;
+        do {
+          if (pending.Push(delta[oc], filters + oc * g.filter_size)) {
+            AddFull(patch, g.weight_steps, g.input_steps, &pending, y);
+          }
+          oc = NextSelected(delta, 1, oc + 1, channels);
+        } while (oc < channels);
+        AddPending(patch, g.weight_steps, g.input_steps, &pending, y);
       }
     }
   }
 }
 
+// Adds patches of the input to one filter, together as long as the same taps take part.
+class FilterUpdate {
+ public:
+  FilterUpdate(const Geometry& geometry, float* filter) : g_(geometry), filter_(filter) {}
+
+  // A patch at which all taps take part, if those before it were so too. False if not: AddClipped then.
+  bool AddWhole(float change, const float* patch) {
+    if (!is_whole_) return false;
+    if (pending_.Push(change, patch)) {
+      AddFull(patch_, g_.input_steps, g_.weight_steps, &pending_, filter_ + patch_.weights);
+    }
+    return true;
+  }
+
+  // Any patch: that of output (oy, ox).
+  void AddClipped(float change, const float* sample, int32_t oy, int32_t ox) {
+    const Patch patch = g_.At(oy, ox);
+    if (patch.IsEmpty()) return;
+    if (!patch.HasTapsOf(patch_)) Flush();
+    patch_ = patch;
+    is_whole_ = g_.whole_rows.Has(oy) && g_.whole_columns.Has(ox);
+    if (pending_.Push(change, sample + patch.input)) Flush();
+  }
+
+  void Flush() {
+    if (pending_.count == 0) return;
+    AddPending(patch_, g_.input_steps, g_.weight_steps, &pending_, filter_ + patch_.weights);
+  }
+
+ private:
+  const Geometry& g_;
+  float* const filter_;
+  Patch patch_ = {};  // what is pending has these taps
+  bool is_whole_ = false;  // all of them
+  Pending pending_;
+};
+
 // Channel by channel, so that positions with the same taps add to the same part of the filter.
-void UpdateChannel(const ConvGradParams& p, const Geometry& geometry, int32_t oc) {
-  const ConvShape& s = p.shape;
-  const int32_t width = s.output_width, channels = s.output_channels;
-  Additions additions(geometry.InputSteps(), geometry.WeightSteps());
+void UpdateChannel(const ConvGradParams& p, const Geometry& g, int32_t oc) {
+  const int32_t width = g.s.output_width, channels = g.s.output_channels;
+  const bool trains_weights = p.trained_weights != nullptr;
+  FilterUpdate filter(g, trains_weights ? p.trained_weights + oc * g.filter_size : nullptr);
+  const float step = -p.step;
   const float* delta = p.delta + oc;
   float bias_change = 0.0f;
-  for (int32_t b = 0; b < s.batch; ++b) {
-    for (int32_t oy = 0; oy < s.output_height; ++oy, delta += width * channels) {
+  const int32_t next_patch = g.s.stride_width * g.s.input_channels;
+  for (int32_t b = 0; b < g.s.batch; ++b) {
+    const float* const sample = trains_weights ? p.input + b * g.sample_size : nullptr;
+    for (int32_t oy = 0; oy < g.s.output_height; ++oy, delta += width * channels) {
+      const bool is_whole_row = g.whole_rows.Has(oy);
+      const WholeRange whole = is_whole_row ? g.whole_columns : WholeRange{0, 0};
+      const int32_t y = is_whole_row ? oy * g.s.stride_height - g.s.pad_top : 0;
+      const int32_t first_patch = (y * g.s.input_width - g.s.pad_left) * g.s.input_channels;
       for (int32_t ox = NextSelected(delta, channels, 0, width); ox < width;
            ox = NextSelected(delta, channels, ox + 1, width)) {
-        const float change = -p.step * delta[ox * channels];
+        const float change = step * delta[ox * channels];
         bias_change += change;
-        if (p.trained_weights == nullptr) continue;
-        const Patch patch = geometry.At(oy, ox);
-        if (patch.IsEmpty()) continue;
-        if (!patch.HasTapsOf(additions.patch())) {
-          additions.Flush();
-          additions.Begin(patch, p.trained_weights + oc * geometry.FilterSize() + patch.weights);
-        }
-        additions.Add(change, p.input + b * geometry.SampleSize() + patch.input);
+        if (!trains_weights) continue;
+        if (whole.Has(ox) && filter.AddWhole(change, sample + (first_patch + ox * next_patch))) continue;
+        filter.AddClipped(change, sample, oy, ox);
       }
     }
   }
-  additions.Flush();
+  filter.Flush();
   if (p.trained_bias != nullptr) p.trained_bias[oc] += bias_change;
 }
 
@@ -181,8 +218,7 @@ void Conv2DGrad(const ConvGradParams& params) {
   p.shape = Flattened(params.shape);
   const Geometry geometry(p.shape);
   if (p.input_delta != nullptr) {
-    const int32_t size = p.shape.batch * geometry.SampleSize();
-    std::memset(p.input_delta, 0, sizeof(float) * static_cast<size_t>(size));
+    Clear(p.shape.batch * geometry.sample_size, p.input_delta);
     HandDown(p, geometry);
   }
   if (p.trained_weights == nullptr && p.trained_bias == nullptr) return;

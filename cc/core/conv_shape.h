@@ -49,6 +49,24 @@ inline ClippedTaps ClipTaps(int32_t origin, int32_t taps, int32_t dilation, int3
   return range;
 }
 
+// The outputs of an axis, `count` of them from `first`, at which all taps lie inside the input.
+struct WholeRange {
+  int32_t first, count;
+
+  bool Has(int32_t output) const {
+    return static_cast<uint32_t>(output - first) < static_cast<uint32_t>(count);
+  }
+};
+
+inline WholeRange OutputsWithAllTaps(int32_t outputs, int32_t taps, int32_t stride, int32_t dilation,
+                                     int32_t pad, int32_t size) {
+  const int32_t first = (pad + stride - 1) / stride;
+  const int32_t last_origin = size - 1 - (taps - 1) * dilation + pad;  // counted from -pad
+  const int32_t end = last_origin < 0 ? 0 : last_origin / stride + 1;
+  const int32_t clipped_end = end < outputs ? end : outputs;
+  return {first, clipped_end > first ? clipped_end - first : 0};
+}
+
 }  // namespace tinyprop
 
 #endif  // TINYPROP_CC_CORE_CONV_SHAPE_H_

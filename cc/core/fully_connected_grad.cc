@@ -1,8 +1,5 @@
 #include "cc/core/fully_connected_grad.h"
 
-#include <cstddef>
-#include <cstring>
-
 #include "cc/core/float_bits.h"
 #include "cc/core/vector_ops.h"
 
@@ -41,9 +38,7 @@ void FusedHandDownAndUpdate(const FullyConnectedGradParams& p, int32_t unit, int
 }  // namespace
 
 void FullyConnectedGrad(const FullyConnectedGradParams& p) {
-  if (p.input_delta != nullptr) {
-    std::memset(p.input_delta, 0, sizeof(float) * static_cast<size_t>(p.rows * p.inputs));
-  }
+  if (p.input_delta != nullptr) Clear(p.rows * p.inputs, p.input_delta);
   if (p.rows == 1) {
     for (int32_t unit = 0; unit < p.units; ++unit) {
       const float delta = p.delta[unit];

@@ -17,6 +17,11 @@ constexpr int32_t kBins = 64;
 constexpr int32_t kFirstShift = 20;
 constexpr int32_t kBinsPerOctave = 8;
 
+// From this many elements on it has 32 bins an octave instead, around an estimate from samples.
+constexpr int32_t kMinFineElements = 1500;
+constexpr int32_t kFineShift = 18;
+constexpr int32_t kSamples = 128;
+
 // The magnitudes among which the k-th largest is known to be.
 struct Range {
   uint32_t low, high;  // both included
@@ -57,9 +62,24 @@ int32_t GuessFirstBin(Span<const float> values) {
   return top < kBins ? 0 : top - (kBins - 1);
 }
 
+// For many values narrower bins: two octaves in the middle of which the k-th largest of some hundred
+// samples lies. A guess as above.
+int32_t GuessFirstFineBin(Span<const float> values, int32_t k, int32_t first) {
+  const int32_t stride = values.size / kSamples;
+  int32_t histogram[kBins] = {};
+  for (int32_t i = 0, s = 0; s < kSamples; ++s, i += stride) {
+    ++histogram[BinOf(MagnitudeBits(values[i]), kFirstShift, first)];
+  }
+  int32_t above = k / stride;
+  int32_t bin = kBins - 1;
+  while (bin > 0 && above >= histogram[bin]) above -= histogram[bin--];
+  const int32_t middle = ((first + bin) << (kFirstShift - kFineShift)) + (1 << (kFirstShift - kFineShift)) / 2;
+  return middle < kBins / 2 ? 0 : middle - kBins / 2;
+}
+
 // Counts all values into the bins of the first histogram. The bins of a block are computed before they
 // are counted, because only the former vectorises.
-void CountAll(Span<const float> values, int32_t first, int32_t* histogram) {
+void CountAll(Span<const float> values, int32_t shift, int32_t first, int32_t* histogram) {
   constexpr int32_t kBlock = 64;
   int32_t bin[kBlock];
   const float* v = values.data;
@@ -67,16 +87,16 @@ void CountAll(Span<const float> values, int32_t first, int32_t* histogram) {
     const int32_t n = left < kBlock ? left : kBlock;
     int32_t i = 0;
     for (; i + 4 <= n; i += 4) {
-      const int32_t b0 = BinOf(MagnitudeBits(v[i]), kFirstShift, first);
-      const int32_t b1 = BinOf(MagnitudeBits(v[i + 1]), kFirstShift, first);
-      const int32_t b2 = BinOf(MagnitudeBits(v[i + 2]), kFirstShift, first);
-      const int32_t b3 = BinOf(MagnitudeBits(v[i + 3]), kFirstShift, first);
+      const int32_t b0 = BinOf(MagnitudeBits(v[i]), shift, first);
+      const int32_t b1 = BinOf(MagnitudeBits(v[i + 1]), shift, first);
+      const int32_t b2 = BinOf(MagnitudeBits(v[i + 2]), shift, first);
+      const int32_t b3 = BinOf(MagnitudeBits(v[i + 3]), shift, first);
       bin[i] = b0;
       bin[i + 1] = b1;
       bin[i + 2] = b2;
       bin[i + 3] = b3;
     }
-    for (; i < n; ++i) bin[i] = BinOf(MagnitudeBits(v[i]), kFirstShift, first);
+    for (; i < n; ++i) bin[i] = BinOf(MagnitudeBits(v[i]), shift, first);
     for (i = 0; i + 4 <= n; i += 4) {
       ++histogram[static_cast<uint32_t>(bin[i])];
       ++histogram[static_cast<uint32_t>(bin[i + 1])];
@@ -94,9 +114,12 @@ Range FindRange(Span<const float> values, int32_t k) {
   if (values.size < kMinHistogramElements) return range;
   {
     int32_t histogram[kBins] = {};
-    const int32_t first = GuessFirstBin(values);
-    CountAll(values, first, histogram);
-    range = Narrow(range, kFirstShift, first, histogram);
+    const bool fine = values.size >= kMinFineElements;
+    const int32_t shift = fine ? kFineShift : kFirstShift;
+    int32_t first = GuessFirstBin(values);
+    if (fine) first = GuessFirstFineBin(values, k, first);
+    CountAll(values, shift, first, histogram);
+    range = Narrow(range, shift, first, histogram);
   }
   while (range.count > kMaxCandidates && range.low < range.high) {
     // Bins that divide the range evenly.

@@ -242,10 +242,15 @@ class CoreAbi:
         self._call("add_scaled", None, x.size, float(a), x, Out(y))
         return y
 
-    def add_four_scaled(self, a, x, offset: int, y) -> np.ndarray:
-        """y [n] after the call; a [4], x [4, m], of which n elements from the offset are added."""
+    def add_scaled_rows(self, rows: int, n: int, a, x, x_step: int, y, y_step: int) -> np.ndarray:
         y = y.copy()
-        self._call("add_four_scaled", None, y.size, a, x, x.shape[1], offset, Out(y))
+        self._call("add_scaled_rows", None, rows, n, float(a), x, x_step, Out(y), y_step)
+        return y
+
+    def add_four_scaled_rows(self, rows: int, n: int, a, x, x_step: int, y, y_step: int) -> np.ndarray:
+        """a [4], x [4, size]"""
+        y = y.copy()
+        self._call("add_four_scaled_rows", None, rows, n, a, x, x.shape[1], x_step, Out(y), y_step)
         return y
 
     def hand_down_and_update(self, d, a, x, w, dx):

@@ -109,8 +109,20 @@ def test_vector_operations(abi, rng, n):
     assert_same_bits(new_w, w + a * x)
     assert_same_bits(new_dx, dx + d * w)
 
-    four, factors = rng.normal(size=(4, n + 3)).astype(np.float32), rng.normal(size=4).astype(np.float32)
-    expected = w
-    for row, factor in zip(four, factors):
-        expected = expected + factor * row[2 : 2 + n]
-    assert_same_bits(abi.add_four_scaled(factors, four, 2, w), expected)
+
+@pytest.mark.parametrize("n", range(19))
+@pytest.mark.parametrize("rows", range(4))
+def test_vector_operations_on_rows(abi, rng, n, rows):
+    x_step, y_step = n + 3, n + 1
+    x = rng.normal(size=(4, 3 * x_step + n)).astype(np.float32)
+    y = rng.normal(size=3 * y_step + n).astype(np.float32)
+    a = rng.normal(size=4).astype(np.float32)
+
+    def expected(count):
+        result = y.copy()
+        for i, row in np.ndindex(count, rows):
+            result[row * y_step :][:n] += a[i] * x[i, row * x_step :][:n]
+        return result
+
+    assert_same_bits(abi.add_scaled_rows(rows, n, a[0], x[0].copy(), x_step, y, y_step), expected(1))
+    assert_same_bits(abi.add_four_scaled_rows(rows, n, a, x, x_step, y, y_step), expected(4))
