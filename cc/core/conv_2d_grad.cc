@@ -87,7 +87,8 @@ void AddPending(const Patch& patch, const Steps& x_steps, const Steps& y_steps, 
       AddFourScaledRows(patch.rows, patch.length, pending->scale, pending->x, x_steps.row, y, y_steps.row);
     } else {
       for (int32_t i = 0; i < count; ++i) {
-        AddScaledRows(patch.rows, patch.length, pending->scale[i], pending->x[i], x_steps.row, y, y_steps.row);
+        AddScaledRows(patch.rows, patch.length, pending->scale[i], pending->x[i], x_steps.row, y,
+                      y_steps.row);
       }
     }
     if (--column <= 0) return;  // without dilation
@@ -97,7 +98,8 @@ void AddPending(const Patch& patch, const Steps& x_steps, const Steps& y_steps, 
 }
 
 // The same for a Pending that is full, which has one run a row as a rule.
-inline void AddFull(const Patch& patch, const Steps& x_steps, const Steps& y_steps, Pending* pending, float* y) {
+inline void AddFull(const Patch& patch, const Steps& x_steps, const Steps& y_steps, Pending* pending,
+                    float* y) {
   if (patch.columns != 1) return AddPending(patch, x_steps, y_steps, pending, y);
   pending->count = 0;
   AddFourScaledRows(patch.rows, patch.length, pending->scale, pending->x, x_steps.row, y, y_steps.row);

@@ -1,4 +1,5 @@
-// Gradient and SGD update of a convolution  z[b, oy, ox, oc] = sum_ky,kx,ic x[b, y, x, ic] W[oc, ky, kx, ic] + b[oc].
+// Gradient and SGD update of a convolution
+//   z[b, oy, ox, oc] = sum_ky,kx,ic x[b, y, x, ic] W[oc, ky, kx, ic] + b[oc].
 #ifndef TINYPROP_CC_CORE_CONV_2D_GRAD_H_
 #define TINYPROP_CC_CORE_CONV_2D_GRAD_H_
 

@@ -1,4 +1,5 @@
-// Gradient and SGD update of a depthwise convolution  z[b, oy, ox, oc] = sum_ky,kx x[b, y, x, oc / M] W[ky, kx, oc] + b[oc].
+// Gradient and SGD update of a depthwise convolution
+//   z[b, oy, ox, oc] = sum_ky,kx x[b, y, x, oc / M] W[ky, kx, oc] + b[oc].
 #ifndef TINYPROP_CC_CORE_DEPTHWISE_CONV_2D_GRAD_H_
 #define TINYPROP_CC_CORE_DEPTHWISE_CONV_2D_GRAD_H_
 

@@ -13,12 +13,13 @@ namespace tinyprop {
 void AddScaled(int32_t n, float a, const float* x, float* y);
 
 // The same for `rows` pieces of n elements, x_step and y_step apart.
-void AddScaledRows(int32_t rows, int32_t n, float a, const float* x, int32_t x_step, float* y, int32_t y_step);
+void AddScaledRows(int32_t rows, int32_t n, float a, const float* x, int32_t x_step, float* y,
+                   int32_t y_step);
 
 // Like AddScaledRows with a[0] and x[0], then a[1] and x[1] and so on up to 3, in half the time, since y is
 // read and written once.
-void AddFourScaledRows(int32_t rows, int32_t n, const float* a, const float* const* x, int32_t x_step, float* y,
-                       int32_t y_step);
+void AddFourScaledRows(int32_t rows, int32_t n, const float* a, const float* const* x, int32_t x_step,
+                       float* y, int32_t y_step);
 
 // dx[i] += d * w[i] with the old weight, then w[i] += a * x[i]. No two arrays may overlap.
 void HandDownAndUpdate(int32_t n, float d, float a, const float* x, float* w, float* dx);
