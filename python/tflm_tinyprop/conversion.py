@@ -44,29 +44,38 @@ def convert(
         ModelError: the model cannot be trained; the message names layer and op.
     """
     check_loss(loss)
-    config = TinyPropConfig.v2() if config is None else config
-    if not isinstance(config, TinyPropConfig):
+    if config is not None and not isinstance(config, TinyPropConfig):
         raise ConfigError(f"config must be a TinyPropConfig, got {config!r}")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= 0xFFFF:
         raise ConfigError(f"batch_size must be an integer from 1 to 65535, got {batch_size!r}")
+    return make_trainable(
+        read_source(model, batch_size), trainable_layers=trainable_layers, loss=loss, config=config,
+        batch_size=batch_size, labels=labels,
+    )
 
-    keras_model = None
+
+def read_source(model, batch_size: int = 1) -> SourceModel:
+    """The first, slow half of convert(): a Keras model or .tflite as a graph."""
     if is_keras_model(model):
-        source, keras_model, name = import_keras(model, batch_size), model, model.name
-    else:
-        graph, name = _read(model)
-        source = SourceModel(graph)
-    graph = source.graph
+        return import_keras(model, batch_size)
+    graph, name = _read(model)
     if metadata.ENTRY in graph.metadata:
         raise ModelError(f"{name} is already trainable; load it with tflm_tinyprop.load() instead")
+    return SourceModel(graph, name)
 
+
+def make_trainable(source: SourceModel, *, trainable_layers="all", loss: str, config: TinyPropConfig | None = None,
+                   batch_size: int = 1, labels: Sequence[str] | None = None) -> TrainableModel:
+    """The second half of convert(). One source may be made trainable in several ways."""
+    graph, name = source.graph, source.name
+    config = config or TinyPropConfig.v2()
     separate_biases(graph)
     plan = make_plan(source, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size)
     trainable = differentiate(graph, plan, config)
     training = metadata.unpack(trainable.metadata[metadata.ENTRY])
     _check_labels(labels, graph.tensors[graph.outputs[0]].shape[-1])
     described, attached = tflite_metadata.add_metadata(trainable, training, name, labels)
-    return TrainableModel(write_graph(described) + attached, source=name, keras_model=keras_model)
+    return TrainableModel(write_graph(described) + attached, source=name, keras_model=source.keras_model)
 
 
 def _read(model):

@@ -213,7 +213,9 @@ def inference_graph(trainable: Graph, training: TrainingMetadata, values: dict[i
     graph = trainable.copy()
     constant_of = {v.variable: v.initial for v in training.variables}
     graph.tensors = graph.tensors[: training.original_tensors]
-    graph.ops = [op for op in graph.ops if not op.kind.startswith(PREFIX)]
+    # TinyPropInitialize, the forward ops, the loss op: what follows may be builtin ops too.
+    loss = next(i for i, op in enumerate(graph.ops) if i > 0 and op.kind.startswith(PREFIX))
+    graph.ops = graph.ops[1:loss]
     for op in graph.ops:
         op.inputs = [constant_of.get(t, t) for t in op.inputs]
     graph.inputs = graph.inputs[: training.model_inputs]

@@ -54,7 +54,8 @@ def import_keras(model, batch_size: int) -> SourceModel:
             _add_missing_bias(graph, op)
     layer_names = _names_by_path(graph, layers) | {op.inputs[KERNEL_INPUT]: layer.name for op, layer in owners}
     return SourceModel(
-        graph, layer_names, frozenset(layer.name for _, layer in owners), _unfolded_batch_norms(graph, layers)
+        graph, model.name, layer_names, frozenset(layer.name for _, layer in owners),
+        _unfolded_batch_norms(graph, layers), model,
     )
 
 

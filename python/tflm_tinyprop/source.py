@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 from tflm_tinyprop.graph import Graph
 
@@ -14,10 +15,12 @@ class SourceModel:
 
     layer_names: kernel tensor index -> layer name, where the source names layers. unchanged: names of the
     layers whose weights are in the graph as the source has them. batch_norms: output tensor index -> name
-    of a batch normalisation that could not be folded.
+    of a batch normalisation that could not be folded. keras_model: the Keras model it comes from, if any.
     """
 
     graph: Graph
+    name: str = "model"
     layer_names: Mapping[int, str] = dataclasses.field(default_factory=dict)
     unchanged: frozenset[str] = frozenset()
     batch_norms: Mapping[int, str] = dataclasses.field(default_factory=dict)
+    keras_model: Any = None

@@ -14,6 +14,11 @@ class DepthwiseConv2DRule(LayerRule):
     gradient = gradient_op = options.DEPTHWISE_CONV_2D_GRAD
     note = "any stride, dilation, padding and channel multiplier; fused none, RELU, RELU6, RELU_N1_TO_1"
 
+    def problem(self, graph: Graph, op: Op) -> str | None:
+        if len(op.inputs) > 2 and op.inputs[2] < 0:
+            return "its bias is given as tensor -1, which TFLM does not survive; export it with a bias, or with two inputs"
+        return super().problem(graph, op)
+
     def cost(self, graph: Graph, op: Op, batch_size: int) -> Cost:
         _, height, width, _ = graph.tensors[op.inputs[WEIGHTS]].shape
         return Cost(graph.tensors[op.outputs[0]].size // batch_size, height * width, height * width)

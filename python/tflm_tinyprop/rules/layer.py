@@ -19,8 +19,9 @@ class LayerRule(Rule):
 
     def problem(self, graph: Graph, op: Op) -> str | None:
         problem = float_problem(graph, op) or activation_problem(op, options.ACTIVATIONS)
-        if problem is None and not graph.tensors[op.inputs[WEIGHTS]].is_constant:
-            problem = "its weights are computed by another op; only constant weights can be trained"
+        weights = (op.inputs[p] for p in (WEIGHTS, BIAS_INPUT) if p < len(op.inputs) and op.inputs[p] >= 0)
+        if problem is None and not all(graph.tensors[t].is_constant for t in weights):
+            problem = "its weights or bias are computed by another op; only constant ones can be trained"
         return problem
 
     def parameters(self, graph: Graph, op: Op) -> list[Parameter]:

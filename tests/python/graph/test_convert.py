@@ -7,7 +7,7 @@ import tflm_tinyprop as tp
 from tflm_tinyprop import metadata, options
 from tflm_tinyprop.differentiate import inference_graph
 from tflm_tinyprop.errors import ConfigError, ModelError
-from tflm_tinyprop.graph import Op, Tensor, read_graph, write_graph
+from tflm_tinyprop.graph import Op, Tensor, builtin_options, read_graph, write_graph
 from tflm_tinyprop.tiny_models import dense_classifier
 
 FLOAT = np.dtype(np.float32)
@@ -194,9 +194,29 @@ def test_several_outputs_are_refused(plain_tflite):
         tp.convert(write_graph(graph))
 
 
-def test_a_mean_squared_error_on_a_softmax_is_refused(plain_tflite):
-    with pytest.raises(ModelError, match="SOFTMAX.*no gradient"):
-        tp.convert(plain_tflite, loss="mse")
+def test_a_mean_squared_error_can_be_taken_on_a_softmax(plain_tflite):
+    assert options.SOFTMAX_GRAD in kinds(tp.convert(plain_tflite, loss="mse").graph)
+
+
+def test_a_computed_bias_is_refused():
+    graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
+    bias = graph.add_tensor(Tensor("computed", (4,), FLOAT))
+    graph.ops.insert(1, Op("ABS", [graph.ops[0].inputs[2]], [bias]))
+    graph.ops[2].inputs[2] = bias
+    with pytest.raises(ModelError, match="'dense_2'.*bias are computed"):
+        tp.convert(write_graph(graph))
+
+
+def test_a_convolution_without_a_rule_for_its_groups():
+    graph = read_graph(dense_classifier([4, 4], softmax=False))
+    kernel = graph.add_constant("model/conv/kernel", np.zeros((4, 1, 1, 2), np.float32))
+    image = graph.add_tensor(Tensor("image", (1, 1, 1, 4), FLOAT))
+    result = graph.add_tensor(Tensor("model/conv/output", (1, 1, 1, 4), FLOAT))
+    graph.inputs = [image]
+    graph.ops.insert(0, Op("CONV_2D", [image, kernel], [result], raw=builtin_options("Conv2DOptions")))
+    graph.ops[1].inputs[0] = result
+    with pytest.raises(ModelError, match=r"'conv' \(CONV_2D\).*grouped.*dense_1 \(pass trainable_layers=1"):
+        tp.convert(write_graph(graph))
 
 
 # Loading --------------------------------------------------------------------------------------------

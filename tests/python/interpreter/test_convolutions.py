@@ -16,16 +16,17 @@ KINDS = ["CONV_2D", "DEPTHWISE_CONV_2D"]
 class Case:
     """A random convolution: shapes, strides, dilations, padding, activation, bias."""
 
-    def __init__(self, kind: str, number: int):
+    def __init__(self, kind: str, number: int, equal_strides: bool = False):
         print(f"seed [{SEED}, {number}] of {kind}")
         g = self.generator = np.random.default_rng([SEED, number])
         self.kind = kind
         self.same = bool(g.integers(2))
         self.kernel = g.integers(1, 5, 2).tolist()
-        # TensorFlow has no gradient for strides and dilations at once, nor for unequal depthwise strides.
+        # TensorFlow has no gradient for strides and dilations at once. With unequal strides its convolution on
+        # the CPU is wrong for some shapes (seed [47, 215]: it reads beyond its input), its depthwise one refuses.
         self.strides, self.dilations = [1, 1], [1, 1]
         if g.random() < 0.5:
-            self.strides = g.integers(1, 4, 2).tolist() if kind == "CONV_2D" else [int(g.integers(1, 4))] * 2
+            self.strides = [int(g.integers(1, 4))] * 2 if equal_strides else g.integers(1, 4, 2).tolist()
         else:
             self.dilations = g.integers(1, 4, 2).tolist()
         span = [(k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True)]
@@ -67,9 +68,17 @@ class Case:
             raw = builtin_options("Conv2DOptions", **options)
         else:
             raw = builtin_options("DepthwiseConv2DOptions", depthMultiplier=self.out // self.channels, **options)
-        bias = probe.constant(self.bias, "model/conv/bias") if self.bias is not None else -1
-        return probe.op(self.kind, [probe.input, probe.constant(self.tflite_weights, "model/conv/kernel"), bias],
-                        shape, raw, name="model/conv/output")
+        operands = [probe.input, probe.constant(self.tflite_weights, "model/conv/kernel")]
+        if self.bias is not None:
+            operands.append(probe.constant(self.bias, "model/conv/bias"))
+        return probe.op(self.kind, operands, shape, raw, name="model/conv/output")
+
+    def output_shape(self) -> tuple[int, ...]:
+        sizes = []
+        for axis in range(2):
+            size, span = self.values.shape[1 + axis], (self.kernel[axis] - 1) * self.dilations[axis] + 1
+            sizes.append(-(-(size if self.same else size - span + 1) // self.strides[axis]))
+        return (len(self.values), *sizes, self.out)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,7 +86,7 @@ def test_a_full_step_against_tensorflow(kind):
     import tensorflow as tf
 
     for number in range(CONFIGURATIONS):
-        case = Case(kind, number)
+        case = Case(kind, number, equal_strides=True)
         x, w = tf.constant(case.values), tf.constant(case.weights)
         b = None if case.bias is None else tf.constant(case.bias)
         with tf.GradientTape() as tape:
@@ -104,10 +113,10 @@ def test_a_sparse_step_against_the_reference(kind):
     for number in range(CONFIGURATIONS):
         case = Case(kind, number)
         ratio = float(case.generator.uniform(0.05, 0.9))
-        y = case.in_tensorflow(case.values, case.weights, case.bias)
-        target = case.generator.normal(size=y.shape).astype(np.float32)
+        shape = case.output_shape()
+        target = case.generator.normal(size=shape).astype(np.float32)
         probe = Probe(case.values)
-        output = case.build(probe, y.shape, case.activation)
+        output = case.build(probe, shape, case.activation)
         config = tp.TinyPropConfig(s_min=ratio, s_max=ratio, zeta=1e6, threshold=0)
         actual, changes, predictions = probe.step(output, target, config=config)
 
@@ -120,7 +129,7 @@ def test_a_sparse_step_against_the_reference(kind):
             k = reference.gradient_count(ratio, delta.shape[1], np.abs(delta[b]).sum())
             kept = reference.select_top_k(delta[b].astype(np.float32), k)
             sparse[b, kept] = delta[b, kept]
-        dx, dw, db = backward(case, sparse.reshape(y.shape))
+        dx, dw, db = backward(case, sparse.reshape(shape))
         assert_gradients_close(actual, dx, what="input gradient")
         assert_gradients_close(changes[0], dw / probe.batch, what="kernel gradient")
         if case.bias is not None:
@@ -135,4 +144,4 @@ def backward(case: Case, delta):
         needed = (delta.shape[1 + axis] - 1) * case.strides[axis] + span - case.values.shape[1 + axis]
         pads.append(max(0, needed) // 2 if case.same else 0)
     function = reference.conv_2d_backward if case.kind == "CONV_2D" else reference.depthwise_conv_2d_backward
-    return function(delta, case.values, case.tflite_weights, stride=case.strides, dilation=case.dilations, pads=pads)
+    return function(delta, case.values.astype(np.float64), case.tflite_weights.astype(np.float64), stride=case.strides, dilation=case.dilations, pads=pads)

@@ -5,11 +5,10 @@ import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop import host, metadata, zoo
-from tflm_tinyprop.conversion import convert
+from tflm_tinyprop.conversion import convert, make_trainable, read_source
 from tflm_tinyprop.differentiate import inference_graph
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.graph import write_graph
-from tflm_tinyprop.keras_import import import_keras
 
 MODELS = {
     "ds_cnn": (zoo.ds_cnn, "sparse_categorical_crossentropy"),
@@ -24,19 +23,29 @@ MODELS = {
 
 @pytest.fixture(scope="module", params=MODELS)
 def case(request):
-    """(name, Keras model with lively batch normalisations, loss, trainable model with all layers)."""
+    """(name, source of the conversion, loss, trainable model with all layers)."""
     import keras
 
     build, loss = MODELS[request.param]
     keras.utils.set_random_seed(7)
     model = build()
+    calibrate(model)
+    source = read_source(model)
+    return request.param, source, loss, make_trainable(source, loss=loss, config=tp.TinyPropConfig.full())
+
+
+def calibrate(model) -> None:
+    """Gives batch normalisations the statistics of random data, so that no signal dies on its way."""
+    import keras
+
     generator = np.random.default_rng(7)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            gamma, beta, mean, variance = layer.get_weights()
-            layer.set_weights([generator.uniform(0.8, 1.2, gamma.shape), generator.normal(0, 0.1, beta.shape),
-                               generator.normal(0, 0.1, mean.shape), generator.uniform(0.5, 1.5, variance.shape)])
-    return request.param, model, loss, convert(model, loss=loss, config=tp.TinyPropConfig.full())
+            gamma, beta, *statistics = layer.get_weights()
+            layer.set_weights([generator.uniform(0.8, 1.2, gamma.shape), generator.normal(0, 0.3, beta.shape),
+                               *statistics])
+            layer.momentum = 0.0
+    model(generator.normal(size=(16, *model.input_shape[1:])).astype(np.float32), training=True)
 
 
 def sample(model, loss, generator):
@@ -47,16 +56,16 @@ def sample(model, loss, generator):
 
 
 def test_the_outputs_are_those_of_keras(case):
-    _, keras_model, loss, model = case
+    _, source, loss, model = case
     x, _ = sample(model, loss, np.random.default_rng(0))
-    np.testing.assert_allclose(tp.Trainer(model).predict(x), keras_model.predict(x, verbose=0), rtol=1e-3, atol=1e-4)
+    expected = source.keras_model.predict(x, verbose=0)
+    np.testing.assert_allclose(tp.Trainer(model).predict(x), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_the_inference_part_is_bit_identical(case):
-    _, keras_model, loss, model = case
+    _, source, loss, model = case
     x, _ = sample(model, loss, np.random.default_rng(1))
-    plain = import_keras(keras_model, 1).graph
-    session = host.Session(write_graph(plain), model.sufficient_arena_bytes)
+    session = host.Session(write_graph(source.graph), model.sufficient_arena_bytes)
     session.set_input(x, 0)
     session.invoke()
     assert tp.Trainer(model).predict(x).tobytes() == session.output(0).tobytes()
@@ -66,22 +75,24 @@ def test_a_full_step_is_one_sgd_step_on_the_folded_weights(case):
     """TensorFlow runs the converted inference graph, op by op, with its constants as variables."""
     _, _, loss, model = case
     x, y = sample(model, loss, np.random.default_rng(2))
-    expected = sgd_step(model, x, y, loss, learning_rate=0.01)
+    expected = gradients(model, x, y, loss)
     trainer = tp.Trainer(model)
     before = trainer.get_weights()
-    trainer.train_on_batch(x, y, learning_rate=0.01)
+    rate = 30.0  # large, because what is read is the difference of float32 weights
+    trainer.train_on_batch(x, y, learning_rate=rate)
     moved = 0
     for record, old, new in zip(model.training.variables, before, trainer.get_weights()):
-        change, wanted = new - old, expected[record.initial] - old
-        scale = max(np.abs(wanted).max(), 1e-3 * np.abs(old).max(), 1e-6)
-        assert np.abs(change - wanted).max() <= 1e-3 * scale, f"{model.graph.tensors[record.variable].name}"
+        wanted = expected[record.initial]
+        rounding = 2.0**-23 * np.abs(old).max() / rate
+        difference = np.abs((old - new) / rate - wanted).max()
+        assert difference <= 1e-3 * np.abs(wanted).max() + rounding, model.graph.tensors[record.variable].name
         moved += bool(np.abs(wanted).max() > 0)
-    assert moved > 0.8 * (len(model.training.variables) - 1)
+    assert moved > 0.4 * (len(model.training.variables) - 1)
 
 
 def test_the_last_two_layers_train_alone(case):
-    name, keras_model, loss, _ = case
-    model = convert(keras_model, loss=loss, trainable_layers=2, config=tp.TinyPropConfig.v2())
+    _, source, loss, _ = case
+    model = make_trainable(source, loss=loss, trainable_layers=2)
     assert sum(layer.is_trained for layer in model.training.layers) == 2
     x, y = sample(model, loss, np.random.default_rng(3))
     trainer = tp.Trainer(model)
@@ -91,7 +102,7 @@ def test_the_last_two_layers_train_alone(case):
 
 
 def test_weights_go_back_to_keras_or_the_error_says_why(case):
-    name, keras_model, loss, model = case
+    name, _, loss, model = case
     trainer = tp.Trainer(model)
     folded = [l.name for l in model.training.layers if not l.flags & metadata.KERAS_LAYER]
     if not folded:
@@ -122,8 +133,8 @@ def test_a_batch_normalisation_that_cannot_be_folded():
 
 # TensorFlow's side ----------------------------------------------------------------------------------
 
-def sgd_step(model, x, y, loss: str, learning_rate: float) -> dict[int, np.ndarray]:
-    """{constant tensor index: its value after the step}, by tf.GradientTape over the inference graph."""
+def gradients(model, x, y, loss: str) -> dict[int, np.ndarray]:
+    """{constant tensor index: gradient of the loss}, by tf.GradientTape over the inference graph."""
     import keras
     import tensorflow as tf
 
@@ -135,8 +146,7 @@ def sgd_step(model, x, y, loss: str, learning_rate: float) -> dict[int, np.ndarr
         function = {"sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                     "mean_squared_error": keras.losses.MeanSquaredError()}[loss]
         value = function(y, values)
-    gradients = tape.gradient(value, variables)
-    return {index: (v - learning_rate * gradients[index]).numpy() for index, v in variables.items()}
+    return {index: gradient.numpy() for index, gradient in tape.gradient(value, variables).items()}
 
 
 def run(graph, x, variables, stop_before_softmax: bool):
@@ -171,7 +181,7 @@ def _depthwise(options, shape, x, w, b):
 def _dense(options, shape, x, w, b=0.0):
     import tensorflow as tf
 
-    return tf.matmul(x, w, transpose_b=True) + b
+    return tf.reshape(tf.matmul(tf.reshape(x, [-1, w.shape[1]]), w, transpose_b=True) + b, shape)
 
 
 def _pool(kind):
