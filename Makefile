@@ -13,7 +13,7 @@ TFLM_VERSIONS := 0.dev20250603235359 0.dev20260203175027 0.dev20260928214037 0.d
 TFLM_WHEELS := $(TFLM_VERSIONS:%=build/wheels/%/.installed)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo docs test cc-test sanitize py-test bench bazel-test clean debian-build debian-test debian-bench
+.PHONY: help build demo trainings docs test cc-test sanitize py-test bench bazel-test clean debian-build debian-test debian-bench
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ py-test: build cc-test $(TFLM_WHEELS) ## Python tests
 
 bench: build debian-bench ## benchmarks; results in out/bench
 	$(VENV_BIN)/python benchmarks/bench.py --out out/bench
+
+trainings: build ## convolutional networks on real data (TINYPROP_DATA_DIR); results in out/trainings
+	$(VENV_BIN)/python benchmarks/trainings.py --out out/trainings
 
 docs: build ## put the figures of the last demo and bench into README.md
 	$(VENV_BIN)/python tools/readme_tables.py

@@ -1,6 +1,7 @@
 """Puts measured figures into README.md, between its markers: `make docs`.
 
-Reads out/demo/report.json (make demo) and out/bench/bench.json (make bench).
+Reads what `make demo`, `make bench` and `make trainings` left in out/; the table of supported ops comes from
+the rules themselves.
 """
 
 import json
@@ -10,6 +11,8 @@ import sys
 
 from tflm_tinyprop import files
 from tflm_tinyprop.demo import report
+from tflm_tinyprop.rules import RULES
+from tflm_tinyprop.rules.layer import LayerRule
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -38,6 +41,25 @@ def bench_table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def training_table(rows: list[dict]) -> str:
+    lines = ["| task | method | seeds | accuracy before | after | backward effort | step effort | skipped | time |",
+             "|---|---|---:|---:|---:|---:|---:|---:|---:|"]
+    for row in rows:
+        lines.append(
+            f"| {row['description']} | {report.LABELS[row['method']]} | {len(row['seeds'])} | {row['accuracy_before']:.3f} "
+            f"| {row['accuracy_after']:.3f} | {row['backward_effort']:.3f} | {row['step_effort']:.3f} "
+            f"| {row['skip_rate']:.3f} | {row['seconds']:.0f} s |")
+    return "\n".join(lines)
+
+
+def support_table() -> str:
+    lines = ["| op | trainable weights | gradient by | supported |", "|---|---|---|---|"]
+    for rule in RULES.values():
+        weights = "kernel, bias" if isinstance(rule, LayerRule) else ""
+        lines.append(f"| {rule.kind} | {weights} | {rule.gradient} | {rule.note} |")
+    return "\n".join(lines)
+
+
 def replace(text: str, marker: str, content: str) -> str:
     pattern = rf"(<!-- {marker} -->\n).*?(<!-- end -->)"
     if not re.search(pattern, text, re.DOTALL):
@@ -45,15 +67,23 @@ def replace(text: str, marker: str, content: str) -> str:
     return re.sub(pattern, lambda m: f"{m[1]}{content}\n{m[2]}", text, flags=re.DOTALL)
 
 
+TABLES = (
+    ("demo", "out/demo/report.json", demo_table),
+    ("bench", "out/bench/bench.json", bench_table),
+    ("trainings", "out/trainings/summary.json", training_table),
+)
+
+
 def main() -> None:
     readme = ROOT / "README.md"
     text = readme.read_text()
-    for marker, path, table in (("demo", "out/demo/report.json", demo_table),
-                                ("bench", "out/bench/bench.json", bench_table)):
+    for marker, path, table in TABLES:
         source = ROOT / path
-        if not source.exists():
-            sys.exit(f"{path} is missing; run `make {marker}` first")
-        text = replace(text, marker, table(json.loads(source.read_text())))
+        if source.exists():
+            text = replace(text, marker, table(json.loads(source.read_text())))
+        else:
+            print(f"{path} is missing, its table stays as it is; `make {marker}` makes it")
+    text = replace(text, "support", support_table())
     files.write_whole(readme, text, overwrite=True)
 
 

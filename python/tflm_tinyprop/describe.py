@@ -18,15 +18,21 @@ from tflm_tinyprop.macs import forward_macs
 
 @dataclasses.dataclass(frozen=True)
 class LayerInfo:
-    """One layer with weights; multiply-accumulates are per sample, backward ones of full backpropagation."""
+    """One layer with weights.
+
+    Multiply-accumulates are per sample, backward ones of full backpropagation. kept_bytes: activations that
+    stay in the arena for the layer's gradient; one that two layers need counts at the lower one.
+    """
 
     name: str
     op: str
+    input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     parameters: int
     trainable: bool
     forward_macs: int
     backward_macs: int
+    kept_bytes: int
 
 
 def layer_infos(model) -> list[LayerInfo]:
@@ -35,6 +41,7 @@ def layer_infos(model) -> list[LayerInfo]:
     inference = inference_graph(model.graph, training, {})
     # Metadata names the layers on the backward path; +1: TinyPropInitialize comes first.
     on_path = {layer.operator - 1: layer for layer in training.layers}
+    kept = _kept_bytes(model)
     infos = []
     for layer in find_layers(inference):
         record = on_path.get(layer.operator)
@@ -42,13 +49,42 @@ def layer_infos(model) -> list[LayerInfo]:
         infos.append(LayerInfo(
             name=record.name if record else layer.name,
             op=layer.op.kind,
+            input_shape=inference.tensors[layer.op.inputs[0]].shape,
             output_shape=inference.tensors[layer.op.outputs[0]].shape,
             parameters=sum(t.size for t in constants if t.is_constant),
             trainable=bool(record and record.is_trained),
             forward_macs=forward_macs(inference, layer.op) // training.batch_size,
             backward_macs=record.backward_macs if record else 0,
+            kept_bytes=kept.get(layer.operator + 1, 0),
         ))
     return infos
+
+
+def kept_activations(model) -> dict[int, int]:
+    """{tensor: bytes} of the forward activations that gradient ops read: what training keeps in the arena."""
+    graph = model.graph
+    loss = next(i for i, op in enumerate(graph.ops) if i > 0 and op.kind.startswith(PREFIX))
+    activations = {t for op in graph.ops[1:loss] for t in op.outputs} | set(graph.inputs[: model.training.model_inputs])
+    read = {t for op in graph.ops[loss:] for t in op.inputs if t in activations}
+    return {t: graph.tensors[t].nbytes for t in sorted(read)}
+
+
+def _kept_bytes(model) -> dict[int, int]:
+    """{operator of a layer: bytes of the activations its gradient op needs}."""
+    kept = kept_activations(model)
+    claimed: set[int] = set()
+    result = {}
+    gradient_ops = {}
+    for op in model.graph.ops:
+        if op.kind.startswith(PREFIX):
+            number = getattr(options.unpack(op.kind, op.custom_options), "layer", 0)
+            if number:
+                gradient_ops[number] = op
+    for number, layer in enumerate(model.training.layers, start=1):
+        own = {t for t in gradient_ops[number].inputs if t in kept} - claimed
+        claimed |= own
+        result[layer.operator] = sum(kept[t] for t in own)
+    return result
 
 
 def arena_sizes(model) -> dict[str, int]:
@@ -64,16 +100,19 @@ def print_summary(model, print_fn: Callable[[str], None] | None = None) -> None:
     """Layers, what is trained, costs and memory."""
     infos = layer_infos(model)
     table = Table(title=f"Trainable model, batch {model.batch_size}, loss {model.loss}")
-    for column, justify in (("layer", "left"), ("op", "left"), ("output shape", "left"), ("parameters", "right"),
-                            ("trainable", "left"), ("forward MACs", "right"), ("backward MACs", "right")):
+    for column, justify in (("layer", "left"), ("op", "left"), ("input", "left"), ("output", "left"), ("parameters", "right"),
+                            ("trainable", "left"), ("forward MACs", "right"), ("backward MACs", "right"),
+                            ("kept for backward", "right")):
         table.add_column(column, justify=justify)
     for info in infos:
-        table.add_row(info.name, info.op, str(info.output_shape), f"{info.parameters:,}",
-                      "yes" if info.trainable else "frozen", f"{info.forward_macs:,}", f"{info.backward_macs:,}")
+        table.add_row(info.name, info.op, _shape(info.input_shape), _shape(info.output_shape),
+                      f"{info.parameters:,}", "yes" if info.trainable else "frozen", f"{info.forward_macs:,}",
+                      f"{info.backward_macs:,}", f"{info.kept_bytes:,} B")
     arenas = arena_sizes(model)
     lines = [
         f"trainable parameters   {model.trainable_parameters:,} ({4 * model.trainable_parameters:,} bytes of RAM)",
         f"model                  {len(model.data):,} bytes of flash",
+        f"kept for backward      {sum(kept_activations(model).values()):,} bytes of activations",
         f"arena for inference    {arenas['inference']:,} bytes (64-bit host)",
         f"arena for training     {arenas['training']:,} bytes (64-bit host)",
         f"configuration          {_config_text(model.config)}",
@@ -134,12 +173,18 @@ def as_dict(model) -> dict:
     }
 
 
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
 def _options_text(op) -> str:
     decoded = options.unpack(op.kind, op.custom_options)
     parts = []
     for name, value in dataclasses.asdict(decoded).items():
         if name == "fused_activation":
             value = options.ACTIVATIONS[value]
+        elif name == "kind":
+            value = options.ELEMENTWISE_ACTIVATIONS[value]
         elif name == "flags":
             value = "|".join(text for bit, text in options.FLAG_NAMES.items() if value & bit) or "none"
         parts.append(f"{name}={value}")
@@ -152,6 +197,6 @@ def _config_text(config) -> str:
 
 def _render(table: Table) -> str:
     """The table as text, as wide as it needs to be."""
-    console = Console(file=io.StringIO(), width=200)
+    console = Console(file=io.StringIO(), width=220)
     console.print(table)
     return console.file.getvalue().rstrip()

@@ -121,7 +121,8 @@ def _loss_input(graph: Graph, loss: str, batch_size: int) -> int:
     tensor = graph.tensors[output]
     if tensor.dtype != np.float32 or not tensor.shape or tensor.shape[0] != batch_size:
         raise ModelError(
-            f"output '{tensor.name}' is {tensor.dtype} {tensor.shape}; the loss needs float32 with batch {batch_size}"
+            f"output '{tensor.name}' is {tensor.dtype} {tensor.shape}; the loss needs float32 with batch {batch_size}; "
+            "convert without quantization"
         )
     return output
 

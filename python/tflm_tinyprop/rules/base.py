@@ -106,7 +106,7 @@ def float_problem(graph: Graph, op: Op, positions: tuple[int, ...] | None = None
     for tensor in (graph.tensors[i] for i in (*inputs, *op.outputs) if i >= 0):
         if tensor.dtype != np.float32 or tensor.is_quantized:
             return (f"tensor '{tensor.name}' is {tensor.dtype or 'of an unknown type'}, only float32 "
-                    "can be trained; convert without quantization")
+                    "can be trained (int8 comes later); convert without quantization")
     return None
 
 
