@@ -30,8 +30,8 @@ class TinyPropConfig:
         d_min: decision metric of a sample without error.
         d_max: decision metric of a sample with the largest error seen.
         beta: scale of the decision metric.
-        threshold: samples whose decision metric is smaller skip the backward pass; 0 trains all.
-        decay: factor on the running maximum per step, in (0, 1]; 1 is the paper.
+        threshold: samples whose decision metric is smaller skip the backward pass; 0 trains all if d_min >= 0.
+        decay: factor on the running maximum per step in which a sample counts, in (0, 1]; 1 is the paper.
     """
 
     s_min: float = 0.5

@@ -7,7 +7,6 @@ version is checked before it is touched.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import importlib.metadata
@@ -15,9 +14,9 @@ import importlib.util
 import os
 import pathlib
 import re
-import tempfile
 
 from tflm_tinyprop.errors import HostError
+from tflm_tinyprop.native_output import captured_output
 
 REGISTERER = "TinyPropRegisterOps"
 PLUGIN_VERSION = 1
@@ -90,23 +89,6 @@ def load_plugin() -> ctypes.CDLL:
     return plugin
 
 
-@contextlib.contextmanager
-def _captured_output(log: list[str]):
-    """Appends to `log` the lines that native code writes to the file descriptors 1 and 2 meanwhile."""
-    with tempfile.TemporaryFile() as sink:
-        saved = os.dup(1), os.dup(2)
-        try:
-            os.dup2(sink.fileno(), 1)
-            os.dup2(sink.fileno(), 2)
-            yield
-        finally:
-            for target, descriptor in zip((1, 2), saved, strict=True):
-                os.dup2(descriptor, target)
-                os.close(descriptor)
-            sink.seek(0)
-            log += sink.read().decode("utf-8", "replace").split("\n")[:-1]
-
-
 def import_runtime():
     """The wheel's module with the interpreter. Older wheels import TensorFlow with it."""
     from tflite_micro.python.tflite_micro import runtime
@@ -120,7 +102,7 @@ def make_interpreter(model: bytes, arena_bytes: int):
     runtime = import_runtime()
     log: list[str] = []
     try:
-        with _captured_output(log):
+        with captured_output(log):
             return runtime.Interpreter.from_bytes(
                 model, custom_op_registerers=[REGISTERER], arena_size=arena_bytes
             )

@@ -8,8 +8,6 @@ folded.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import tempfile
 
@@ -18,6 +16,7 @@ import numpy as np
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.graph import Graph, Op, read_graph
 from tflm_tinyprop.layers import KERNEL_INPUT, has_constant_kernel
+from tflm_tinyprop.native_output import captured_output
 from tflm_tinyprop.separate import separate
 from tflm_tinyprop.source import SourceModel
 
@@ -106,7 +105,8 @@ def _convert(clone, inputs: list, names: list[str]) -> Graph:
 
     # A clone exports with an open batch dimension; called on fixed inputs it exports with theirs.
     fixed = keras.Model(inputs, clone(inputs if len(inputs) > 1 else inputs[0]))
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    # The converter writes notes for its developers to stdout and stderr.
+    with tempfile.TemporaryDirectory() as folder, captured_output([]):
         signature = [
             keras.InputSpec(shape=x.shape, dtype=x.dtype, name=name) for x, name in zip(inputs, names, strict=True)
         ]
@@ -124,21 +124,6 @@ def _name_inputs(graph: Graph, names: list[str]) -> None:
     graph.inputs = [index_of[name] for name in names]
     for name, index in zip(names, graph.inputs, strict=True):
         graph.tensors[index].name = name
-
-
-@contextlib.contextmanager
-def _quiet():
-    """The converter writes notes for its developers to the file descriptors 1 and 2."""
-    saved = os.dup(1), os.dup(2)
-    with open(os.devnull, "wb") as sink:
-        try:
-            os.dup2(sink.fileno(), 1)
-            os.dup2(sink.fileno(), 2)
-            yield
-        finally:
-            for target, descriptor in zip((1, 2), saved, strict=True):
-                os.dup2(descriptor, target)
-                os.close(descriptor)
 
 
 def _match_kernels(graph: Graph, layers: list) -> list[tuple[Op, object]]:

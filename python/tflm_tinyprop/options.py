@@ -72,12 +72,7 @@ class LayerGradOptions(_Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class ConvGradOptions(_Options):
-    FORMAT: ClassVar = struct.Struct("<BBHH6H")
-    fused_activation: int
-    flags: int
-    layer: int
-    layers_above: int
+class _WindowOptions(_Options):
     stride_height: int
     stride_width: int
     dilation_height: int
@@ -87,16 +82,20 @@ class ConvGradOptions(_Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class PoolGradOptions(_Options):
-    FORMAT: ClassVar = struct.Struct("<2H6H")
+class _FilterOptions(_Options):
     filter_height: int
     filter_width: int
-    stride_height: int
-    stride_width: int
-    dilation_height: int
-    dilation_width: int
-    pad_top: int
-    pad_left: int
+
+
+# The fields of the last base class come first.
+@dataclasses.dataclass(frozen=True)
+class ConvGradOptions(_WindowOptions, LayerGradOptions):
+    FORMAT: ClassVar = struct.Struct("<BBHH6H")
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolGradOptions(_WindowOptions, _FilterOptions):
+    FORMAT: ClassVar = struct.Struct("<2H6H")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,7 +15,8 @@ ENTRY = "TFLITE_METADATA"
 LABEL_FILE = "labels.txt"
 
 _DESCRIPTIONS = {
-    "tinyprop_label": "Label of each sample; not used when the learning rate is 0, but must be set.",
+    "tinyprop_label": "Label of each sample, to be set before every invoke: the loss is computed from it even when "
+                      "the learning rate is 0.",
     "tinyprop_control": "learning rate, S_min, S_max, zeta, D_min, D_max, threshold, decay. "
                         "Learning rate 0 runs inference only.",
     "tinyprop_loss": "Loss of each sample.",

@@ -106,7 +106,7 @@ def _remarks(summary: dict) -> list[str]:
     return [
         f"Top-k 10 % destroys the model: of the {task.CLASSES} gradients at the output it keeps {kept}, almost always "
         "that of the true class. The true class is only ever raised and no other one lowered, so the activations grow "
-        "without bound until every ReLU is dead. Smaller learning rates only delay it.",
+        "until every ReLU is dead or they overflow. Smaller learning rates only delay it.",
         "",
     ]
 

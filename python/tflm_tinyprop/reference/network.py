@@ -73,10 +73,15 @@ class StepResult:
 
 
 def _update_is_finite(learning_rate: float, error, x) -> np.ndarray:
-    """bool [B]: no weight of the layer can leave the range of float32 through this sample."""
+    """bool [B]: the sample's change of every weight of the layer is within the range of float32.
+
+    x: the layer's input [B, I], or None if its weights are frozen.
+    """
     factor = learning_rate * error
-    largest = np.where(factor > 1, factor * np.abs(x).sum(axis=1), factor)
-    return is_float32_finite(error) & is_float32_finite(factor) & is_float32_finite(largest)
+    finite = is_float32_finite(error) & is_float32_finite(factor)
+    if x is None:
+        return finite
+    return finite & is_float32_finite(np.where(factor > 1, factor * np.abs(x).sum(axis=1), factor))
 
 
 class ReferenceNetwork:
@@ -145,7 +150,7 @@ class ReferenceNetwork:
                 delta = activation_grad(layer.activation, activations[index + 1], delta)
             taking_part = status == SampleStatus.TRAINED
             error[row, taking_part] = local_error(delta[taking_part])
-            usable = _update_is_finite(learning_rate, error[row], activations[index])
+            usable = _update_is_finite(learning_rate, error[row], activations[index] if layer.train_weights else None)
             status[taking_part & ~usable] = SampleStatus.NON_FINITE
             trained = status == SampleStatus.TRAINED
 
