@@ -29,7 +29,8 @@ constexpr bool IsElementwiseActivation(uint8_t code) { return code <= 7; }
 
 // Turns dLoss/dy into dLoss/dz in place, z being the value before the activation, y = act(z).
 // Only y is needed: the derivative is 1 strictly inside the activation's range and 0 where y sits on
-// a bound, as TensorFlow defines it. output may be empty for kNone.
+// a bound. For relu and relu6 that is TensorFlow's definition; relu_n1_to_1 it has as tf.clip_by_value
+// only, whose derivative is 1 at exactly -1 and 1. output may be empty for kNone.
 void ActivationGrad(Activation activation, Span<const float> output, Span<float> delta);
 
 // Whether ElementwiseActivationGrad wants the activation's input x as its reference, not its output y.
@@ -46,8 +47,8 @@ constexpr bool NeedsActivationInput(ElementwiseActivation kind) {
 //   leaky_relu                    x      1 if x > 0, else slope
 //   hard_swish                    x      0 up to -3, (2 x + 3) / 6, 1 from 3 on: of x relu6(x + 3) / 6
 //
-// Where the activation has a kink, the derivative is TensorFlow's. slope: of leaky_relu only. reference
-// may be empty for kNone.
+// Where the activation has a kink, the derivative is TensorFlow's (but see relu_n1_to_1 above). slope: of
+// leaky_relu only. reference may be empty for kNone.
 void ElementwiseActivationGrad(ElementwiseActivation kind, float slope, Span<const float> reference,
                                Span<float> delta);
 

@@ -1,7 +1,7 @@
 // TinyProp's adaptive error propagation rate (arXiv 2308.09201, 2409.07109).
 //
 //   Y     = sum |delta|                             local error of a layer, per sample
-//   Y_max = max(Y, decay * Y_max)                   running maximum, per layer
+//   Y_max = max(Y, decay * Y_max)                   running maximum, per layer; once in a step that has a Y
 //   alpha = Y / Y_max                               0 if Y_max is 0
 //   S     = clip((S_min + alpha (S_max - S_min)) zeta^(L-l), 0, 1)
 //   k     = clip(floor(S n + 0.5), 1, n)            0 if Y is 0

@@ -19,7 +19,7 @@ struct Control {
   float d_min;          // decision metric at alpha = 0
   float d_max;          // decision metric at alpha = 1
   float threshold;      // samples with a smaller decision metric are skipped
-  float decay;          // of the running maximum, per step
+  float decay;          // of the running maximum, per step in which a sample counts
 
   bool IsTraining() const { return learning_rate > 0.0f && IsFinite(learning_rate); }
 };

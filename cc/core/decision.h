@@ -23,7 +23,8 @@ float DecisionMetric(const Control& control, float relative_error);
 
 // Decides for every sample of the batch. Writes gate [B] (SampleStatus) and row 0 of the statistics
 // (zero on entry), and updates the running maximum with all finite samples before any alpha is taken.
-// Without training (Control::IsTraining) every gate is kInference and nothing else is written.
+// Without training (Control::IsTraining) every gate is kInference, as is field 0 (status) of row 0, and
+// nothing else is written.
 void Decide(const Control& control, const DecisionInput& input, float* running_maximum,
             Span<int32_t> gate, Statistics statistics);
 

@@ -8,11 +8,13 @@
 
 namespace tinyprop {
 
-// The gate tensor holds one of these per sample; only kTrained lets gradients through.
+// The gate tensor holds one of these per sample; only kTrained lets gradients through. kNonFinite is found
+// by the decision, and then changes nothing, or by a layer, whose own weights and those below it then stay
+// as they are, while the layers above have been updated.
 enum class SampleStatus : int32_t {
   kSkipped = 0,    // decision metric below the threshold: already known
   kTrained = 1,    // takes part in the backward pass
-  kNonFinite = 2,  // input, loss or a delta is NaN or infinite: changes nothing
+  kNonFinite = 2,  // input, loss or a local error is NaN or infinite, or an update could overflow
   kInference = 3,  // learning rate 0 (or not a positive finite number)
 };
 

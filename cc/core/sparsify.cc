@@ -11,9 +11,9 @@ namespace {
 
 bool IsOpen(int32_t gate) { return gate == static_cast<int32_t>(SampleStatus::kTrained); }
 
-// True if every weight and bias can take this sample's update: the sums of the deltas' and the inputs'
-// magnitudes bound it. `input` is looked at only after unusually large errors: a finite input times a
-// factor of at most 1 stays finite.
+// True if this sample's change of every weight and bias is finite: the sums of the deltas' and the inputs'
+// magnitudes bound it. It bounds the change only, not weight plus change. `input` is looked at only after
+// unusually large errors: a finite input times a factor of at most 1 stays finite.
 bool UpdateIsFinite(float learning_rate, float local_error, Span<const float> input) {
   const float factor = learning_rate * local_error;
   if (!IsFinite(factor)) return false;

@@ -30,9 +30,9 @@ struct LayerTensors {
 };
 
 // Masks delta by the fused activation, then per sample finds Y, S and k and sets all but the k largest
-// gradients to zero. A sample has its gate closed here if its local error is not finite, or if it could
-// push a weight beyond the range of float32: its deltas and its inputs summed up, multiplied, times the
-// learning rate. The running maximum takes in the samples that are trained, before any alpha is
+// gradients to zero. A sample has its gate closed here if its local error is not finite, or if its change
+// of a weight could be beyond the range of float32: its deltas and its inputs summed up, multiplied, times
+// the learning rate. The running maximum takes in the samples that are trained, before any alpha is
 // computed. Returns the number of samples that still take part. If there are some, the deltas of all
 // others become zero; if there are none, delta is left as it is, since nothing reads it.
 int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Activation activation,

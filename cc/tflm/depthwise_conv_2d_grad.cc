@@ -5,9 +5,9 @@
 //            output       float32 [B, OH, OW, OC], y; only needed with a fused activation
 //            weights      float32 [1, KH, KW, OC], variable if trained
 //            bias         float32 [OC], variable if trained; may be left out
-//            gate         int32 [B], from TinyPropDecision
+//            gate         int32 [B], from TinyPropDecision; read and written
 //            control      float32 [8]
-//            statistics   float32 [1 + L, B, 4], variable: row l is written
+//            statistics   float32 [1 + L, B, 4], variable: row l is written, row 0 if a gate closes
 //            state        float32 [1 + L], variable: element l is the layer's running maximum
 //   outputs  input_delta  float32 [B, IH, IW, IC], dLoss/dx; no output at all at the first trainable layer
 //
@@ -19,8 +19,9 @@
 //     . . * . .        x         w w w           <->         . . x x x . .
 //     . . . . .                  w w w                       . . x x x . .
 //
-// Variables are updated in place. If no sample's gate is open nothing is read or written, not even
-// input_delta: every op further down sees the same gate.
+// Variables are updated in place. The op closes the gate of a sample that it finds not to be finite, and
+// then writes gate and statistics. If no gate is open after that, weights, bias and input_delta are neither
+// read nor written: every op further down sees the same gate.
 // Assumption: the multiplier M = OC / IC has no remainder; Prepare checks it.
 #include "cc/core/depthwise_conv_2d_grad.h"
 #include "cc/tflm/conv_grad.h"

@@ -80,8 +80,8 @@ class MicroContext {
   void* const* vtable_;
 };
 
-// Until September 2026 a context begins with two function pointers' worth of fields that TFLM leaves
-// null, and the MicroContext (impl_) is word 3; from October 2026 impl_ is the only field.
+// Until September 2026 a context begins with three words of fields, of which TFLM leaves the first null,
+// and the MicroContext (impl_) is word 3; from October 2026 impl_ is the only field.
 inline MicroContext* GetMicroContext(const TfLiteContext* context) {
   void* const impl = context->words[0] != nullptr ? context->words[0] : context->words[3];
   return static_cast<MicroContext*>(impl);
