@@ -34,8 +34,8 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const api::Tensor loss = check.Input(kLoss, "loss", api::Type::kFloat32);
   const api::Tensor delta = check.Input(kDelta, "delta", api::Type::kFloat32);
   const api::Tensor control = check.Input(kControl, "control", api::Type::kFloat32);
-  const api::Tensor statistics = check.Input(kStatistics, "statistics", api::Type::kFloat32);
-  const api::Tensor state = check.Input(kState, "state", api::Type::kFloat32);
+  const api::Tensor statistics = check.MutableInput(kStatistics, "statistics", api::Type::kFloat32);
+  const api::Tensor state = check.MutableInput(kState, "state", api::Type::kFloat32);
   const api::Tensor gate = check.Output(kGate, "gate", api::Type::kInt32);
   if (!check.ok()) return check.status();
 

@@ -38,7 +38,7 @@ api::Status Prepare(api::Context* context, api::Node* node) {
 
   TensorChecker check(kInitializeName, context, node);
   check.Counts(PairPosition(options, options.variables), 1);
-  const api::Tensor statistics = check.Input(kStatistics, "statistics", api::Type::kFloat32);
+  const api::Tensor statistics = check.MutableInput(kStatistics, "statistics", api::Type::kFloat32);
   const api::Tensor finite = check.Output(kFinite, "finite", api::Type::kInt32);
   check.Require(!check.ok() || (statistics.rank == 3 && statistics.dims[2] == kStatisticsFields),
                 "needs statistics of shape [1 + layers, batch, 4]");
@@ -46,7 +46,7 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   for (int pair = 0; check.ok() && pair < options.variables; ++pair) {
     const int position = PairPosition(options, pair);
     const api::Tensor initial = check.Input(position, "initial value", api::Type::kFloat32);
-    const api::Tensor variable = check.Input(position + 1, "variable", api::Type::kFloat32);
+    const api::Tensor variable = check.MutableInput(position + 1, "variable", api::Type::kFloat32);
     if (check.ok()) check.Size("initial value", initial, variable.size());
     check.Require(initial.data != nullptr, "needs constant initial values");
   }

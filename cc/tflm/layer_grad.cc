@@ -25,16 +25,20 @@ LayerGradTensors CheckedTensors(TensorChecker* check, api::Node* node,
   constexpr api::Type kFloat = api::Type::kFloat32;
   LayerGradTensors t;
   check->Counts(9, api::OutputCount(node) == 0 ? 0 : 1);
-  t.delta = check->Input(kDelta, "delta", kFloat);
+  t.delta = check->MutableInput(kDelta, "delta", kFloat);
   t.input = check->OptionalInput(kInput, "input", kFloat);
   t.output = check->OptionalInput(kOutput, "output", kFloat);
   t.weights = check->Input(kWeights, "weights", kFloat);
   t.bias = check->OptionalInput(kBias, "bias", kFloat);
-  t.gate = check->Input(kGate, "gate", api::Type::kInt32);
+  t.gate = check->MutableInput(kGate, "gate", api::Type::kInt32);
   t.control = check->Input(kControl, "control", kFloat);
-  t.statistics = check->Input(kStatistics, "statistics", kFloat);
-  t.state = check->Input(kState, "state", kFloat);
+  t.statistics = check->MutableInput(kStatistics, "statistics", kFloat);
+  t.state = check->MutableInput(kState, "state", kFloat);
   if (api::OutputCount(node) != 0) t.input_delta = check->Output(kInputDelta, "input delta", kFloat);
+  check->Require(t.weights.data == nullptr || !Has(options, LayerGradOptions::kUpdatesWeights),
+                 "cannot update constant weights");
+  check->Require(t.bias.data == nullptr || !Has(options, LayerGradOptions::kUpdatesBias),
+                 "cannot update a constant bias");
   check->Require(t.input.exists || !Has(options, LayerGradOptions::kUpdatesWeights),
                  "needs its input to update weights");
   check->Require(t.output.exists || options.fused_activation == 0,

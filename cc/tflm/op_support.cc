@@ -64,6 +64,13 @@ api::Tensor TensorChecker::Output(int position, const char* role, api::Type type
   return Check(api::Output(context_, node_, position), role, type);
 }
 
+api::Tensor TensorChecker::MutableInput(int position, const char* role, api::Type type) {
+  const api::Tensor tensor = Input(position, role, type);
+  // Only constants have their data before memory is planned.
+  if (ok_ && tensor.data != nullptr) Fail(role, "is a constant, but is changed in place");
+  return tensor;
+}
+
 api::Tensor TensorChecker::OptionalInput(int position, const char* role, api::Type type) {
   const api::Tensor tensor = api::Input(context_, node_, position);
   return tensor.exists ? Check(tensor, role, type) : tensor;

@@ -48,7 +48,9 @@ class TensorChecker {
   // The tensor at that position, checked for existence and type.
   api::Tensor Input(int position, const char* role, api::Type type);
   api::Tensor Output(int position, const char* role, api::Type type);
-  // The same, but a missing tensor is fine.
+  // The same for a tensor that the op changes in place: a constant, which lies in flash, is refused.
+  api::Tensor MutableInput(int position, const char* role, api::Type type);
+  // As Input, but a missing tensor is fine.
   api::Tensor OptionalInput(int position, const char* role, api::Type type);
   void Size(const char* role, const api::Tensor& tensor, int32_t expected);
   void Require(bool condition, const char* message);

@@ -30,7 +30,7 @@ api::Status Prepare(api::Context* context, api::Node* node) {
 
   TensorChecker check(kSoftmaxGradName, context, node);
   check.Counts(3, 0);
-  const api::Tensor delta = check.Input(kDelta, "delta", api::Type::kFloat32);
+  const api::Tensor delta = check.MutableInput(kDelta, "delta", api::Type::kFloat32);
   const api::Tensor output = check.Input(kOutput, "output", api::Type::kFloat32);
   const api::Tensor gate = check.Input(kGate, "gate", api::Type::kInt32);
   if (check.ok()) {

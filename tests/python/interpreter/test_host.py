@@ -76,6 +76,20 @@ def test_tensors_of_a_wrong_shape_stop_the_interpreter_with_a_message(model):
         host.Session(write_graph(graph), model.sufficient_arena_bytes)
 
 
+@pytest.mark.parametrize(("position", "message"), [
+    (0, "delta is a constant"), (3, "cannot update constant weights"), (4, "cannot update a constant bias"),
+    (8, "state is a constant"),
+])
+def test_an_op_refuses_to_write_into_a_constant(model, position, message):
+    """A constant lies in flash: writing there would stop a microcontroller, and change the model here."""
+    graph = read_graph(model.data)
+    op = graph.ops[-1]
+    tensor = graph.tensors[op.inputs[position]]
+    op.inputs[position] = graph.add_constant("constant", np.zeros(tensor.shape, np.float32))
+    with pytest.raises(HostError, match=f"TinyPropFullyConnectedGrad: .*{message}"):
+        host.Session(write_graph(graph), model.sufficient_arena_bytes)
+
+
 _TRAIN = """
 import json, sys
 import numpy as np
