@@ -52,6 +52,8 @@ def import_keras(model, batch_size: int) -> SourceModel:
         if op.kind == "FULLY_CONNECTED" and has_constant_kernel(graph, op) and id(op) not in matched:
             _add_missing_bias(graph, op)
     layer_names = _names_by_path(graph, layers) | {op.inputs[KERNEL_INPUT]: layer.name for op, layer in owners}
+    for kernel, name in layer_names.items():  # so that the file itself tells the layers' names
+        graph.tensors[kernel].name = f"{name}/kernel"
     return SourceModel(
         graph, model.name, layer_names, frozenset(layer.name for _, layer in owners),
         _unfolded_batch_norms(graph, layers), model,

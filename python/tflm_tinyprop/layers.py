@@ -53,8 +53,8 @@ def has_constant_kernel(graph: Graph, op: Op) -> bool:
 
 
 def _name_from_tensors(graph: Graph, op: Op) -> str | None:
-    """'model/dense_1/MatMul;model/dense_1/Relu' -> 'dense_1'."""
-    for tensor in (graph.tensors[op.outputs[0]], graph.tensors[op.inputs[KERNEL_INPUT]]):
+    """'model/dense_1/kernel' or 'model/dense_1/MatMul;model/dense_1/Relu' -> 'dense_1'."""
+    for tensor in (graph.tensors[op.inputs[KERNEL_INPUT]], graph.tensors[op.outputs[0]]):
         first = tensor.name.split(";")[0].split(":")[0]
         parts = first.split("/")
         if len(parts) >= 2 and not first.startswith(_ANONYMOUS):

@@ -101,6 +101,16 @@ def test_the_last_two_layers_train_alone(case):
     assert trainer.evaluate(x, y)["loss"] < before
 
 
+def test_the_summary_names_every_layer_as_keras_does(case):
+    from tflm_tinyprop.describe import layer_infos
+
+    _, source, loss, _ = case
+    infos = layer_infos(make_trainable(source, loss=loss, trainable_layers=1))
+    known = {layer.name for layer in source.keras_model.layers if any(np.ndim(w) > 1 for w in layer.weights)}
+    assert {info.name for info in infos} == known
+    assert [info.trainable for info in infos].count(True) == 1 and infos[-1].backward_macs > 0 == infos[0].backward_macs
+
+
 def test_weights_go_back_to_keras_or_the_error_says_why(case):
     name, _, loss, model = case
     trainer = tp.Trainer(model)
