@@ -16,7 +16,7 @@ from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.graph import Graph, Op, Tensor
 from tflm_tinyprop.macs import graph_macs
 from tflm_tinyprop.metadata import LayerRecord, TrainingMetadata, VariableRecord
-from tflm_tinyprop.plan import TrainingPlan
+from tflm_tinyprop.plan import UPDATE_FLAGS, TrainingPlan
 from tflm_tinyprop.rules import RULES, GradientRequest, SharedTensors, builtin, fused_activation
 
 PREFIX = "TinyProp"
@@ -85,6 +85,8 @@ class _Builder:
                 continue
             op = self.graph.ops[layer_plan.layer.operator]
             for parameter in RULES[op.kind].parameters(self.graph, op):
+                if not layer_plan.flags & UPDATE_FLAGS[parameter.role]:
+                    continue
                 initial = op.inputs[parameter.position]
                 constant = self.graph.tensors[initial]
                 role = metadata.ROLES[parameter.role]

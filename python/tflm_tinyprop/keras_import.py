@@ -56,6 +56,7 @@ def import_keras(model, batch_size: int) -> SourceModel:
         graph.tensors[kernel].name = f"{name}/kernel"
     return SourceModel(
         graph, model.name, layer_names, frozenset(layer.name for _, layer in owners),
+        frozenset(layer.name for _, layer in owners if getattr(layer, "bias", None) is None),
         _unfolded_batch_norms(graph, layers), model,
     )
 

@@ -14,6 +14,7 @@ from tflm_tinyprop.layers import Layer, find_layers, is_trainable
 from tflm_tinyprop.rules import RULES
 from tflm_tinyprop.source import SourceModel
 
+UPDATE_FLAGS = {metadata.KERNEL: options.UPDATES_WEIGHTS, metadata.BIAS: options.UPDATES_BIAS}
 _LOSS_ALIASES = {"mse": "mean_squared_error"}
 
 
@@ -68,7 +69,7 @@ def make_plan(
     plans = tuple(
         LayerPlan(
             layer, number,
-            flags=_update_flags(graph, layer) if layer.operator in chosen_ops else 0,
+            flags=_update_flags(source, layer) if layer.operator in chosen_ops else 0,
             unchanged=layer.name in source.unchanged,
             hands_down=_hands_down(graph, layer.op, chosen_ops),
         )
@@ -243,9 +244,10 @@ def _check_not_shared(graph: Graph, chosen: list[Layer]) -> None:
                 )
 
 
-def _update_flags(graph: Graph, layer: Layer) -> int:
-    flag = {metadata.KERNEL: options.UPDATES_WEIGHTS, metadata.BIAS: options.UPDATES_BIAS}
-    return sum(flag[p.role] for p in RULES[layer.op.kind].parameters(graph, layer.op))
+def _update_flags(source: SourceModel, layer: Layer) -> int:
+    flags = sum(UPDATE_FLAGS[p.role] for p in RULES[layer.op.kind].parameters(source.graph, layer.op))
+    # The converter gives every convolution a bias; where the source has none, it stays zero.
+    return flags & ~options.UPDATES_BIAS if layer.name in source.without_bias else flags
 
 
 def _hands_down(graph: Graph, op: Op, chosen: set[int]) -> bool:

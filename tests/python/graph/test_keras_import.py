@@ -89,7 +89,7 @@ def test_convolutions_without_batch_normalisation_go_back_to_keras(keras):
     model = keras.Sequential([
         keras.Input((10, 9, 2)), layers.Conv2D(3, (3, 2), padding="same", activation="relu", name="conv"),
         layers.DepthwiseConv2D(3, depth_multiplier=2, activation="relu6", name="depthwise"),
-        layers.Conv2D(6, 1, name="pointwise"), layers.Conv2D(6, 1, name="again"),
+        layers.Conv2D(6, 1, use_bias=False, name="pointwise"), layers.Conv2D(6, 1, name="again"),
         layers.Reshape((8, 42)), layers.Conv1D(4, 3, name="conv1d"), layers.Flatten(),
         layers.Dense(3, activation="softmax", name="head"),
     ])
