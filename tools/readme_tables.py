@@ -30,14 +30,15 @@ def demo_table(summary: dict) -> str:
 def bench_table(rows: list[dict]) -> str:
     lines = ["| measurement | value | share | bar |", "|---|---:|---:|---:|"]
     for row in rows:
-        if row["name"].startswith(" ") or "closed" in row["name"]:
+        # Rows of detail are indented; they are shown where there is something to reach.
+        if (row["name"].startswith(" ") and row.get("bar") is None) or "closed" in row["name"]:
             continue
         plain = f"{row['value']:.3g} {row['unit']}".strip()
-        value = f"{row['value']:,}" if row["unit"] == "instructions" else plain
+        value = f"{row['value']:,}" if isinstance(row["value"], int) and row["value"] >= 1000 else plain
         share = "" if row.get("share") is None else f"{100 * row['share']:.1f} %"
         bar = "" if row.get("bar") is None else (
             f"≤ {100 * row['bar']:.0f} %" if row.get("share") is not None else f"≤ {row['bar']:.3g} {row['unit']}")
-        lines.append(f"| {row['name']} | {value} | {share} | {bar} |")
+        lines.append(f"| {row['name'].strip()} | {value} | {share} | {bar} |")
     return "\n".join(lines)
 
 
