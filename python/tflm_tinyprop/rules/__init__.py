@@ -19,7 +19,7 @@ RULES: dict[str, Rule] = {
         AddRule(), MulRule(), ConcatenationRule(),
         *(ReshapeRule(kind) for kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")),
         *(PadRule(kind) for kind in ("PAD", "PADV2")),
-        *(ActivationRule(kind) for kind in ("RELU", "RELU6", "RELU_N1_TO_1", "TANH", "LOGISTIC")),
+        *(ActivationRule(kind) for kind in ("RELU", "RELU6", "TANH", "LOGISTIC")),
         *(ActivationRule(kind, needs_input=True) for kind in ("LEAKY_RELU", "HARD_SWISH")),
         SoftmaxRule(),
     )
