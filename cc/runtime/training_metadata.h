@@ -26,7 +26,9 @@ struct LayerRecord {
 class TrainingMetadata {
  public:
   // Checks everything that the accessors rely on. kNotTrainable (no bytes), kMetadataDamaged, kMetadataNewer.
+  // Until it has succeeded, no accessor may be called. The bytes must outlive this object.
   Status Parse(Span<const uint8_t> entry);
+  bool is_parsed() const { return entry_.data != nullptr; }
 
   uint32_t fingerprint() const { return U32(12); }
   int32_t batch_size() const { return U16(16); }
@@ -40,6 +42,7 @@ class TrainingMetadata {
   int32_t loss_output() const { return U16(32); }
   int32_t statistics_output() const { return U16(34); }
   int32_t first_variable_output() const { return U16(36); }
+  // Multiply-accumulates of the forward pass of one sample.
   uint64_t forward_macs() const { return U32(44) | static_cast<uint64_t>(U32(48)) << 32; }
   Control config() const;
 
@@ -49,7 +52,16 @@ class TrainingMetadata {
   uint64_t backward_macs() const;
 
  private:
-  uint32_t U16(int32_t offset) const { return entry_[offset] | entry_[offset + 1] << 8; }
+  bool IsIntact() const;
+  uint32_t ComputeFingerprint() const;
+  int32_t LayerOffset(int32_t l) const;
+  int32_t VariableOffset(int32_t index) const;
+  int32_t NamesOffset() const;
+
+  // Byte by byte: flatbuffers do not align the entry.
+  uint32_t U16(int32_t offset) const {
+    return static_cast<uint32_t>(entry_[offset] | entry_[offset + 1] << 8);
+  }
   uint32_t U32(int32_t offset) const { return U16(offset) | U16(offset + 2) << 16; }
 
   Span<const uint8_t> entry_;

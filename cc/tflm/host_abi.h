@@ -15,7 +15,14 @@ namespace host_abi {
 
 enum TfLiteStatus : int { kTfLiteOk = 0, kTfLiteError = 1 };
 
-enum TfLiteType : int { kTfLiteNoType = 0, kTfLiteFloat32 = 1, kTfLiteInt32 = 2 };
+enum TfLiteType : int {
+  kTfLiteNoType = 0,
+  kTfLiteFloat32 = 1,
+  kTfLiteInt32 = 2,
+  kTfLiteUInt8 = 3,
+  kTfLiteInt16 = 7,
+  kTfLiteInt8 = 9,
+};
 
 struct TfLiteIntArray {
   int size;

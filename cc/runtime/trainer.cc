@@ -1,0 +1,296 @@
+#include "cc/runtime/trainer.h"
+
+#include <cstddef>
+#include <cstring>
+
+#include "cc/core/float_bits.h"
+
+namespace tinyprop {
+namespace {
+
+// A label that no model has: the loss op then refuses the sample (SPEC.md, "Loss").
+constexpr int32_t kNoClass = -1;
+
+float QuietNan() {
+  constexpr uint32_t kBits = 0x7fc00000u;
+  float value;
+  std::memcpy(&value, &kBits, sizeof value);
+  return value;
+}
+
+float Ratio(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0.0f : static_cast<float>(part) / static_cast<float>(whole);
+}
+
+// The part of one sample of a batch; no data if there is no such sample.
+TensorView SampleOf(const TensorView& tensor, int32_t sample, int32_t batch) {
+  if (tensor.data == nullptr || sample < 0 || sample >= batch) return {};
+  TensorView part = tensor;
+  part.bytes = tensor.bytes / batch;
+  part.data = static_cast<uint8_t*>(tensor.data) + static_cast<ptrdiff_t>(sample) * part.bytes;
+  return part;
+}
+
+}  // namespace
+
+float TrainingStatistics::skip_rate() const { return Ratio(skipped, samples); }
+
+float TrainingStatistics::backward_effort() const { return Ratio(backward_macs, full_backward_macs); }
+
+float TrainingStatistics::step_effort() const {
+  return Ratio(forward_macs + backward_macs, forward_macs + full_backward_macs);
+}
+
+Status Trainer::Init(const TrainingGraph& graph, Span<const uint8_t> metadata) {
+  *this = Trainer();
+  Status status = metadata_.Parse(metadata);
+  if (status == Status::kOk) status = CheckGraph(graph);
+  if (status == Status::kOk) status = RestoreExportedWeights();
+  if (status != Status::kOk) *this = Trainer();
+  return status;
+}
+
+Status Trainer::CheckGraph(const TrainingGraph& graph) {
+  graph_ = graph;
+  const int32_t batch = metadata_.batch_size();
+  const int32_t variables = metadata_.variable_count();
+  const int32_t added_inputs = 2, added_outputs = 2 + variables;
+  if (graph.inputs != metadata_.model_inputs() + added_inputs || metadata_.model_inputs() < 1 ||
+      graph.outputs != metadata_.model_outputs() + added_outputs || metadata_.model_outputs() < 1) {
+    return Status::kGraphMismatch;
+  }
+  for (int32_t i = 0; i < metadata_.model_inputs(); ++i) {
+    const TensorView input = graph.input(graph.context, i);
+    if (input.data == nullptr || input.bytes == 0 || input.bytes % batch != 0) return Status::kGraphMismatch;
+  }
+  const Span<float> control = graph.input(graph.context, metadata_.control_input()).floats();
+  label_ = graph.input(graph.context, metadata_.label_input());
+  loss_ = graph.output(graph.context, metadata_.loss_output()).floats();
+  const Span<float> statistics = graph.output(graph.context, metadata_.statistics_output()).floats();
+  const int32_t rows = 1 + metadata_.layer_count();
+  if (control.size != kControlSize || loss_.size != batch ||
+      statistics.size != rows * batch * kStatisticsFields) {
+    return Status::kGraphMismatch;
+  }
+  const bool is_sparse = metadata_.loss() == LossKind::kSparseCategoricalCrossentropy;
+  const int32_t elements = is_sparse ? label_.ints().size : label_.floats().size;
+  if (elements == 0 || elements % batch != 0 || (is_sparse && elements != batch)) {
+    return Status::kGraphMismatch;
+  }
+  for (int32_t v = 0; v < variables; ++v) {
+    if (Variable(v).size != metadata_.VariableElements(v)) return Status::kGraphMismatch;
+  }
+  control_ = control.data;
+  statistics_ = {statistics.data, batch};
+  label_elements_ = elements / batch;
+  classes_ = is_sparse ? Output().floats().size : 0;
+  config_ = metadata_.config();
+  backward_macs_ = metadata_.backward_macs();
+  return is_sparse && classes_ == 0 ? Status::kGraphMismatch : Status::kOk;
+}
+
+// The graph copies the exported weights to the variables in the first invoke after a reset, whatever its inputs.
+Status Trainer::RestoreExportedWeights() {
+  for (int32_t i = 0; i < metadata_.model_inputs(); ++i) {
+    const TensorView input = graph_.input(graph_.context, i);
+    std::memset(input.data, 0, static_cast<size_t>(input.bytes));
+  }
+  std::memset(label_.data, 0, static_cast<size_t>(label_.bytes));
+  return Invoke(0.0f) ? Status::kOk : Status::kInvokeFailed;
+}
+
+bool Trainer::Invoke(float rate) {
+  Control control = config_;
+  control.learning_rate = rate;
+  std::memcpy(control_, &control, sizeof control);
+  return graph_.invoke(graph_.context);
+}
+
+TensorView Trainer::Input(int32_t sample, int32_t position) const {
+  if (batch_size() == 0 || position < 0 || position >= metadata_.model_inputs()) return {};
+  return SampleOf(graph_.input(graph_.context, position), sample, batch_size());
+}
+
+TensorView Trainer::Output(int32_t sample) const {
+  if (batch_size() == 0) return {};
+  return SampleOf(graph_.output(graph_.context, 0), sample, batch_size());
+}
+
+int32_t Trainer::PredictedClass(int32_t sample) const {
+  const Span<float> output = Output(sample).floats();
+  int32_t best = output.empty() ? -1 : 0;
+  for (int32_t c = 0; c < output.size; ++c) {
+    if (output[c] != output[c]) return -1;
+    if (output[c] > output[best]) best = c;
+  }
+  return best;
+}
+
+Status Trainer::CheckCall(int32_t samples, Span<SampleResult> results) const {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  if (samples < 1 || samples > batch_size()) return Status::kBadArgument;
+  return results.empty() || results.size >= samples ? Status::kOk : Status::kBadArgument;
+}
+
+Status Trainer::Step(int32_t label, SampleResult* result) {
+  return Step(Span<const int32_t>(&label, 1), Span<SampleResult>(result, result == nullptr ? 0 : 1));
+}
+
+Status Trainer::Step(Span<const int32_t> labels, Span<SampleResult> results) {
+  const Status status = CheckCall(labels.size, results);
+  if (status != Status::kOk) return status;
+  for (const int32_t label : labels) {
+    if (!IsClass(label)) return Status::kBadLabel;
+  }
+  const Span<int32_t> to = label_.ints();
+  for (int32_t b = 0; b < to.size; ++b) to[b] = b < labels.size ? labels[b] : kNoClass;
+  return Train(labels.size, results);
+}
+
+Status Trainer::Step(Span<const float> targets, Span<SampleResult> results) {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  if (classes_ != 0 || targets.size % label_elements_ != 0) return Status::kBadLabel;
+  const int32_t samples = targets.size / label_elements_;
+  const Status status = CheckCall(samples, results);
+  if (status != Status::kOk) return status;
+  if (!AllFinite(targets)) return Status::kBadLabel;
+  const Span<float> to = label_.floats();
+  for (int32_t i = 0; i < to.size; ++i) to[i] = i < targets.size ? targets[i] : QuietNan();
+  return Train(samples, results);
+}
+
+// Labels and inputs are in place; slots from `samples` on have a label that closes their gate. The graph divides
+// by the whole batch, so the rate makes up for the samples that are missing.
+Status Trainer::Train(int32_t samples, Span<SampleResult> results) {
+  const float rate = learning_rate();
+  const bool is_partial = samples != batch_size();
+  const float scaled = is_partial ? rate * static_cast<float>(batch_size()) / static_cast<float>(samples) : rate;
+  if (!Invoke(scaled)) return Status::kInvokeFailed;
+  ++schedule_step_;
+  step_ += rate > 0.0f;
+  ++totals_.steps;
+  Status status = Status::kOk;
+  for (int32_t b = 0; b < samples; ++b) {
+    const uint64_t macs = MacsOf(b);
+    SampleResult result;
+    result.status = static_cast<SampleStatus>(static_cast<int32_t>(statistics_.at(0, b)[0]));
+    result.loss = loss_[b];
+    result.decision = statistics_.at(0, b)[1];
+    result.backward_effort = Ratio(macs, backward_macs_);
+    result.step_effort = Ratio(metadata_.forward_macs() + macs, metadata_.forward_macs() + backward_macs_);
+    AddUp(result, macs);
+    if (result.status == SampleStatus::kNonFinite) status = Status::kNonFinite;
+    if (!results.empty()) results[b] = result;
+  }
+  return status;
+}
+
+uint64_t Trainer::MacsOf(int32_t sample) const {
+  uint64_t macs = 0;
+  for (int32_t l = 1; l <= metadata_.layer_count(); ++l) {
+    macs += static_cast<uint64_t>(statistics_.at(l, sample)[3]);
+  }
+  return macs;
+}
+
+void Trainer::AddUp(const SampleResult& result, uint64_t macs) {
+  ++totals_.samples;
+  totals_.trained += result.status == SampleStatus::kTrained;
+  totals_.skipped += result.status == SampleStatus::kSkipped;
+  totals_.non_finite += result.status == SampleStatus::kNonFinite;
+  if (result.status == SampleStatus::kTrained || result.status == SampleStatus::kSkipped) {
+    totals_.loss += (result.loss - totals_.loss) / static_cast<float>(totals_.trained + totals_.skipped);
+  }
+  totals_.backward_macs += macs;
+  totals_.full_backward_macs += backward_macs_;
+  totals_.forward_macs += metadata_.forward_macs();
+}
+
+Status Trainer::Predict() {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  // The loss op runs too: an old label may be anything by now.
+  std::memset(label_.data, 0, static_cast<size_t>(label_.bytes));
+  return Invoke(0.0f) ? Status::kOk : Status::kInvokeFailed;
+}
+
+Status Trainer::SetSchedule(const LearningRateSchedule& schedule) {
+  const Status status = ResumeSchedule(schedule);
+  if (status == Status::kOk) schedule_step_ = 0;
+  return status;
+}
+
+Status Trainer::ResumeSchedule(const LearningRateSchedule& schedule) {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  if (!schedule.IsValid()) return Status::kBadArgument;
+  schedule_ = schedule;
+  return Status::kOk;
+}
+
+Status Trainer::SetConfig(const Control& config) {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  const bool are_rates = config.s_min >= 0.0f && config.s_min <= config.s_max && config.s_max <= 1.0f;
+  const bool is_metric = config.d_min <= config.d_max && IsFinite(config.d_min) && IsFinite(config.d_max) &&
+                         IsFinite(config.threshold);
+  const bool are_factors = config.zeta >= 0.0f && IsFinite(config.zeta) && config.decay > 0.0f && config.decay <= 1.0f;
+  if (!are_rates || !is_metric || !are_factors) return Status::kBadArgument;
+  config_ = config;
+  return Status::kOk;
+}
+
+LayerResult Trainer::Layer(int32_t l, int32_t sample) const {
+  LayerResult result;
+  if (l < 1 || sample < 0 || sample >= batch_size() || l > metadata_.layer_count()) return result;
+  const float* const row = statistics_.at(l, sample);
+  result.local_error = row[0];
+  result.rate = row[1];
+  result.kept = static_cast<int32_t>(row[2]);
+  result.gradients = metadata_.Layer(l).gradients;
+  return result;
+}
+
+void Trainer::ResetStatistics() { totals_ = TrainingStatistics(); }
+
+Span<float> Trainer::Variable(int32_t index) const {
+  if (!metadata_.is_parsed() || index < 0 || index >= metadata_.variable_count()) return {};
+  return graph_.output(graph_.context, metadata_.first_variable_output() + index).floats();
+}
+
+TrainingState Trainer::State() const {
+  TrainingState state;
+  state.fingerprint = metadata_.fingerprint();
+  state.step = step_;
+  state.schedule_step = schedule_step_;
+  state.variable_count = metadata_.variable_count();
+  state.context = const_cast<Trainer*>(this);
+  state.variable = [](void* context, int32_t index) { return static_cast<Trainer*>(context)->Variable(index); };
+  return state;
+}
+
+Status Trainer::Save(WeightStore* store) const {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  return store->Save(State());
+}
+
+Status Trainer::Load(WeightStore* store) {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  TrainingState state = State();
+  const Status status = store->Load(&state);
+  if (status == Status::kOk) {
+    step_ = state.step;
+    schedule_step_ = state.schedule_step;
+  } else if (status == Status::kStorageFailed) {
+    // Part of the weights may be those of the record.
+    Reset();
+  }
+  return status;
+}
+
+Status Trainer::Reset() {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  if (!graph_.reset(graph_.context)) return Status::kInvokeFailed;
+  step_ = 0;
+  schedule_step_ = 0;
+  return RestoreExportedWeights();
+}
+
+}  // namespace tinyprop
