@@ -20,6 +20,7 @@ _MODULE_OF = {
     "convert": "conversion",
     "ArenaError": "errors", "ConfigError": "errors", "DataError": "errors", "HostError": "errors",
     "ModelError": "errors", "TinyPropError": "errors",
+    "embed": "firmware",
     "TrainableModel": "model", "load": "model",
     "SampleStatus": "sample_status",
     "Trainer": "trainer",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tflm_tinyprop.errors import (
         ArenaError, ConfigError, DataError, HostError, ModelError, TinyPropError,
     )
+    from tflm_tinyprop.firmware import embed
     from tflm_tinyprop.model import TrainableModel, load
     from tflm_tinyprop.sample_status import SampleStatus
     from tflm_tinyprop.trainer import Trainer

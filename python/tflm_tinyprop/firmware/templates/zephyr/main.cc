@@ -1,0 +1,3 @@
+#include "tinyprop_app.h"
+
+int main(void) { return tinyprop_app::Run(); }
