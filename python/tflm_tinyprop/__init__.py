@@ -21,6 +21,7 @@ _MODULE_OF = {
     "ArenaError": "errors", "ConfigError": "errors", "DataError": "errors", "HostError": "errors",
     "ModelError": "errors", "TinyPropError": "errors",
     "embed": "firmware",
+    "fit_memory": "memory_fit",
     "TrainableModel": "model", "load": "model",
     "SampleStatus": "sample_status",
     "Trainer": "trainer",
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ArenaError, ConfigError, DataError, HostError, ModelError, TinyPropError,
     )
     from tflm_tinyprop.firmware import embed
+    from tflm_tinyprop.memory_fit import fit_memory
     from tflm_tinyprop.model import TrainableModel, load
     from tflm_tinyprop.sample_status import SampleStatus
     from tflm_tinyprop.trainer import Trainer

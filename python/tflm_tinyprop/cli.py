@@ -192,6 +192,27 @@ def embed(
 
 
 @app.command()
+def fit_memory(
+    model: Annotated[pathlib.Path, typer.Argument(help=".keras, .h5 or .tflite")],
+    ram: Annotated[str, typer.Option(help="RAM for the arena: 65536, 64k, 64KiB or 0.5M (1k is 1,024 bytes).")],
+    loss: Annotated[str, typer.Option(help="As for convert.")] = "sparse_categorical_crossentropy",
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples per training step.")] = 1,
+    output_format: Annotated[Target, typer.Option("--format", help="table or json")] = Target.table,
+):
+    """List how many layers can be trained in a given RAM."""
+    with support.reported_errors():
+        from tflm_tinyprop import conversion, memory_fit
+
+        ram_bytes = memory_fit.parse_bytes(ram)
+        source = conversion.read_source(support.read_model(model), batch_size)
+        fits, stopped_by = memory_fit.survey(source, ram_bytes, loss=loss, batch_size=batch_size)
+        if output_format is Target.json:
+            typer.echo(json.dumps(memory_fit.as_dict(fits, ram_bytes, stopped_by), indent=2))
+        else:
+            memory_fit.print_fits(fits, ram_bytes, stopped_by, typer.echo)
+
+
+@app.command()
 def doctor():
     """Check wheel, plugin, compiler and packages, and say what to do."""
     from tflm_tinyprop.doctor import run_checks

@@ -117,7 +117,7 @@ def print_summary(model, print_fn: Callable[[str], None] | None = None) -> None:
         f"arena for training     {arenas['training']:,} bytes (64-bit host)",
         f"configuration          {_config_text(model.config)}",
     ]
-    (print_fn or print)(f"{_render(table)}\n" + "\n".join(lines))
+    (print_fn or print)(f"{render(table)}\n" + "\n".join(lines))
 
 
 def print_inspection(model, print_fn: Callable[[str], None] | None = None) -> None:
@@ -133,7 +133,7 @@ def print_inspection(model, print_fn: Callable[[str], None] | None = None) -> No
         for position, index in enumerate(indices):
             tensor = graph.tensors[index]
             table.add_row(f"{role} {position}", tensor.name, str(tensor.shape), str(tensor.dtype))
-    emit(_render(table))
+    emit(render(table))
 
     table = Table(title="Variables")
     for column in ("output", "layer", "role", "elements", "constant", "variable"):
@@ -142,7 +142,7 @@ def print_inspection(model, print_fn: Callable[[str], None] | None = None) -> No
         name = training.layers[record.layer - 1].name if record.layer else "-"
         table.add_row(str(position), name, metadata.ROLES[record.role], f"{record.elements:,}",
                       str(record.initial), str(record.variable))
-    emit(_render(table))
+    emit(render(table))
 
     table = Table(title="Ops")
     for column in ("", "op", "inputs", "outputs", "custom options"):
@@ -150,7 +150,7 @@ def print_inspection(model, print_fn: Callable[[str], None] | None = None) -> No
     for index, op in enumerate(graph.ops):
         decoded = _options_text(op) if op.kind.startswith(PREFIX) else ""
         table.add_row(str(index), op.kind, " ".join(map(str, op.inputs)), " ".join(map(str, op.outputs)), decoded)
-    emit(_render(table))
+    emit(render(table))
 
 
 def as_dict(model) -> dict:
@@ -195,7 +195,7 @@ def _config_text(config) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in dataclasses.asdict(config).items())
 
 
-def _render(table: Table) -> str:
+def render(table: Table) -> str:
     """The table as text, as wide as it needs to be."""
     console = Console(file=io.StringIO(), width=220)
     console.print(table)
