@@ -13,18 +13,17 @@
 namespace tinyprop {
 namespace internal {
 
-template <typename Type>
-ElementType ElementTypeOf(Type type) {
-  switch (static_cast<int>(type)) {
-    case static_cast<int>(api::kTfLiteFloat32):
+inline ElementType ElementTypeOf(int code) {
+  switch (code) {
+    case api::kFloat32Code:
       return ElementType::kFloat32;
-    case static_cast<int>(api::kTfLiteInt32):
+    case api::kInt32Code:
       return ElementType::kInt32;
-    case static_cast<int>(api::kTfLiteInt8):
+    case api::kInt8Code:
       return ElementType::kInt8;
-    case static_cast<int>(api::kTfLiteUInt8):
+    case api::kUint8Code:
       return ElementType::kUint8;
-    case static_cast<int>(api::kTfLiteInt16):
+    case api::kInt16Code:
       return ElementType::kInt16;
     default:
       return ElementType::kOther;
@@ -37,7 +36,7 @@ TensorView ViewOf(TfLiteTensorPointer tensor) {
   if (tensor == nullptr) return view;
   view.data = tensor->data.data;
   view.bytes = static_cast<int32_t>(tensor->bytes);
-  view.type = ElementTypeOf(tensor->type);
+  view.type = ElementTypeOf(static_cast<int>(tensor->type));
   return view;
 }
 

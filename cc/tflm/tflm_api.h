@@ -45,6 +45,13 @@ constexpr Status kError = kTfLiteError;
 
 enum class Type { kFloat32, kInt32, kOther };
 
+// TFLM's codes for the types of tensors.
+constexpr int kFloat32Code = kTfLiteFloat32;
+constexpr int kInt32Code = kTfLiteInt32;
+constexpr int kUint8Code = kTfLiteUInt8;
+constexpr int kInt16Code = kTfLiteInt16;
+constexpr int kInt8Code = kTfLiteInt8;
+
 // A tensor of the running interpreter. `data` is null before memory is planned (in Prepare), except
 // for constants; a tensor that an op leaves out (index -1) has exists == false.
 struct Tensor {
