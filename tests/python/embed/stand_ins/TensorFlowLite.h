@@ -1,0 +1,1 @@
+// Stand-in for the header by which Arduino finds a TFLM library.
