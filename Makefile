@@ -13,7 +13,7 @@ TFLM_VERSIONS := 0.dev20250603235359 0.dev20260203175027 0.dev20260928214037 0.d
 TFLM_WHEELS := $(TFLM_VERSIONS:%=build/wheels/%/.installed)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo trainings docs test cc-test sanitize py-test bench bazel-test clean debian-build debian-test debian-bench
+.PHONY: help build demo trainings docs test cc-test sanitize py-test bench bazel-test clean debian-build debian-test debian-arm debian-bench
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,7 +31,7 @@ cc-test: debian-test ## C++ tests
 sanitize: debian-test ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call ctest,build/sanitize,-DTINYPROP_SANITIZE=ON)
 
-py-test: build cc-test $(TFLM_WHEELS) ## Python tests
+py-test: build cc-test debian-arm $(TFLM_WHEELS) ## Python tests
 	TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so) TINYPROP_TFLM_WHEELS=$(abspath build/wheels) \
 	  $(VENV_BIN)/python -m pytest -n 2 --dist loadfile
 
@@ -64,6 +64,8 @@ debian-build:
 	@$(SETUP) debian cmake libusb-1.0-0
 debian-test: debian-build
 	@$(SETUP) debian doctest-dev
+debian-arm: debian-build
+	@$(SETUP) debian gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib
 debian-bench: debian-build
 	@$(SETUP) debian valgrind
 
