@@ -109,12 +109,25 @@ def test_both_namespaces_of_tflm(folders, stand_ins, tmp_path):
         list(pool.map(compile_source, sources))
 
 
+def test_with_a_weight_store(folders, tflm_include, tmp_path):
+    app = tmp_path / "app"
+    shutil.copytree(folders["generic"] / "app", app)
+    text = (app / "tinyprop_user.h").read_text()
+    assert "kKeepWeights = false;" in text
+    (app / "tinyprop_user.h").write_text(text.replace("kKeepWeights = false;", "kKeepWeights = true;"))
+    includes = [option for path in tflm_include for option in ("-isystem", path)]
+    compile_only(app / "tinyprop_app.cc", tmp_path, *includes, f"-I{folders['generic'] / 'library'}", f"-I{app}")
+    used = run(f"{CROSS}nm", "--undefined-only", "--demangle", tmp_path / "tinyprop_app.cc.o")
+    for name in ("WeightStore::Init", "Trainer::Save", "Trainer::Load", "tinyprop_app::WeightStorage()"):
+        assert name in used
+
+
 @pytest.fixture(scope="session")
 def driver(folders, stand_ins, tmp_path_factory):
     """The generated self-test on the host, with a graph that plays faults (self_test_driver.cc)."""
     folder, out = folders["generic"], tmp_path_factory.mktemp("driver") / "driver"
-    runtime = [p for p in (folder / "library/cc/runtime").glob("*.cc")]
-    run("g++", *FIRMWARE, *WARNINGS, "-O1", "-isystem", stand_ins[0], f"-I{folder / 'library'}", f"-I{folder / 'app'}",
+    runtime = sorted((folder / "library/cc/runtime").glob("*.cc"))
+    run("g++", *FIRMWARE, *WARNINGS, "-O1", "-ffunction-sections", "-Wl,--gc-sections", "-isystem", stand_ins[0], f"-I{folder / 'library'}", f"-I{folder / 'app'}",
         stand_ins[1].parent / "self_test_driver.cc", folder / "app/tinyprop_self_test.cc",
         folder / "app/tinyprop_text.cc", *runtime, "-o", out)
     return out
