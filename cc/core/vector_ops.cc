@@ -2,12 +2,20 @@
 
 #include <cmath>
 
+#include "cc/core/vector_ops_arm.h"
+
 // The loops are written four elements at a time: -O2 then vectorises the block on SSE2 and NEON, and a
 // Cortex-M spends its time on arithmetic instead of loop counting.
 namespace tinyprop {
 
 void AddScaled(int32_t n, float a, const float* __restrict x, float* __restrict y) {
   int32_t i = 0;
+#if defined(TINYPROP_HAS_VFP_LOOPS)
+  if (n >= vfp::kBlock) {
+    vfp::AddScaledBlocks(n / vfp::kBlock, a, x, y);
+    i = n / vfp::kBlock * vfp::kBlock;
+  }
+#else
   for (; i + 4 <= n; i += 4) {
     const float p0 = y[i] + a * x[i];
     const float p1 = y[i + 1] + a * x[i + 1];
@@ -18,12 +26,16 @@ void AddScaled(int32_t n, float a, const float* __restrict x, float* __restrict 
     y[i + 2] = p2;
     y[i + 3] = p3;
   }
+#endif
   for (; i < n; ++i) y[i] += a * x[i];
 }
 
 void AddScaledRows(int32_t rows, int32_t n, float a, const float* __restrict x, int32_t x_step,
                    float* __restrict y, int32_t y_step) {
   for (; rows > 0; --rows, x += x_step, y += y_step) {
+#if defined(TINYPROP_HAS_VFP_LOOPS)
+    AddScaled(n, a, x, y);
+#else
     int32_t i = 0;
     for (; i + 8 <= n; i += 8) {
       const float p0 = y[i] + a * x[i];
@@ -44,6 +56,7 @@ void AddScaledRows(int32_t rows, int32_t n, float a, const float* __restrict x, 
       y[i + 7] = p7;
     }
     for (; i < n; ++i) y[i] += a * x[i];
+#endif
   }
 }
 
@@ -81,6 +94,12 @@ void AddFourScaledRows(int32_t rows, int32_t n, const float* a, const float* con
 void HandDownAndUpdate(int32_t n, float d, float a, const float* __restrict x, float* __restrict w,
                        float* __restrict dx) {
   int32_t i = 0;
+#if defined(TINYPROP_HAS_VFP_LOOPS)
+  if (n >= vfp::kBlock) {
+    vfp::HandDownAndUpdateBlocks(n / vfp::kBlock, d, a, x, w, dx);
+    i = n / vfp::kBlock * vfp::kBlock;
+  }
+#else
   for (; i + 4 <= n; i += 4) {
     const float w0 = w[i], w1 = w[i + 1], w2 = w[i + 2], w3 = w[i + 3];
     const float g0 = dx[i] + d * w0, g1 = dx[i + 1] + d * w1;
@@ -96,6 +115,7 @@ void HandDownAndUpdate(int32_t n, float d, float a, const float* __restrict x, f
     w[i + 2] = u2;
     w[i + 3] = u3;
   }
+#endif
   for (; i < n; ++i) {
     const float old = w[i];
     dx[i] += d * old;
