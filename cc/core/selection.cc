@@ -2,6 +2,10 @@
 
 #include "cc/core/float_bits.h"
 
+#if defined(__ARM_FEATURE_SAT)
+#include <arm_acle.h>
+#endif
+
 namespace tinyprop {
 namespace {
 
@@ -32,8 +36,13 @@ struct Range {
 // Bin of a magnitude: its bits above `shift`, counted from `first`, clamped to the bins that exist.
 inline int32_t BinOf(uint32_t magnitude, int32_t shift, int32_t first) {
   int32_t bin = static_cast<int32_t>(magnitude >> shift) - first;
+#if defined(__ARM_FEATURE_SAT)
+  static_assert(kBins == 1 << 6, "one instruction clamps to a power of two");
+  return static_cast<int32_t>(__usat(bin, 6));
+#else
   bin = bin < kBins - 1 ? bin : kBins - 1;
   return bin > 0 ? bin : 0;
+#endif
 }
 
 // The part of `range` that one bin covers and that holds the k-th largest magnitude.
@@ -77,6 +86,7 @@ int32_t GuessFirstFineBin(Span<const float> values, int32_t k, int32_t first) {
   return middle < kBins / 2 ? 0 : middle - kBins / 2;
 }
 
+#if defined(__SSE2__) || defined(__ARM_NEON)
 // Counts all values into the bins of the first histogram. The bins of a block are computed before they
 // are counted, because only the former vectorises.
 void CountAll(Span<const float> values, int32_t shift, int32_t first, int32_t* histogram) {
@@ -107,6 +117,19 @@ void CountAll(Span<const float> values, int32_t shift, int32_t first, int32_t* h
     v += n;
   }
 }
+#else
+// Counts all values into the bins of the first histogram.
+void CountAll(Span<const float> values, int32_t shift, int32_t first, int32_t* histogram) {
+  const float* v = values.begin();
+  for (; values.end() - v >= 4; v += 4) {
+    ++histogram[BinOf(MagnitudeBits(v[0]), shift, first)];
+    ++histogram[BinOf(MagnitudeBits(v[1]), shift, first)];
+    ++histogram[BinOf(MagnitudeBits(v[2]), shift, first)];
+    ++histogram[BinOf(MagnitudeBits(v[3]), shift, first)];
+  }
+  for (; v != values.end(); ++v) ++histogram[BinOf(MagnitudeBits(*v), shift, first)];
+}
+#endif
 
 // Narrows the range down to few elements, or to one magnitude.
 Range FindRange(Span<const float> values, int32_t k) {
@@ -185,7 +208,8 @@ void KeepFew(const Range& range, Span<float> values) {
   uint32_t magnitude[kMaxCandidates];
   const uint32_t low = range.low, high = range.high;
   int32_t count = 0;
-  const auto visit = [&](int32_t i) {
+  // A call an element, which is what -Os makes of it otherwise, would cost as much as the rest.
+  const auto visit = [&](int32_t i) __attribute__((always_inline)) {
     const uint32_t m = MagnitudeBits(values[i]);
     if (m < low) {
       values[i] = 0.0f;
