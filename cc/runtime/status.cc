@@ -37,6 +37,8 @@ const char* StatusText(Status status) {
       return "read, program, erase or sync of the storage failed";
     case Status::kVerifyFailed:
       return "what was programmed reads back differently: worn out storage?";
+    case Status::kLoadInterrupted:
+      return "the storage failed in the middle of loading; the weights are undefined until they are loaded or reset";
   }
   return "unknown status";
 }

@@ -23,8 +23,9 @@ enum class Status : uint8_t {
   kStorageTooSmall,  // two records of this model do not fit
   kNoRecord,         // no intact record
   kOtherModel,       // intact records, but of other models or formats
-  kStorageFailed,    // read, program, erase or sync returned an error
+  kStorageFailed,    // read, program, erase or sync returned an error; the state of the model is as before
   kVerifyFailed,     // what was programmed reads back differently
+  kLoadInterrupted,  // the storage failed in the middle of loading: the weights are undefined
 };
 
 // One line for a log: what is wrong and what to do.

@@ -278,8 +278,7 @@ Status Trainer::Load(WeightStore* store) {
   if (status == Status::kOk) {
     step_ = state.step;
     schedule_step_ = state.schedule_step;
-  } else if (status == Status::kStorageFailed) {
-    // Part of the weights may be those of the record.
+  } else if (status == Status::kLoadInterrupted) {
     Reset();
   }
   return status;

@@ -113,7 +113,8 @@ class Trainer {
   void ResetStatistics();
 
   // Keeps weights, running maxima, step count and schedule position, or takes them back. If Load fails in
-  // the middle of the weights (kStorageFailed), the trainer is back at the exported ones.
+  // the middle of the weights (kLoadInterrupted), the trainer is back at the exported ones; otherwise a failure
+  // changes nothing.
   Status Save(WeightStore* store) const;
   Status Load(WeightStore* store);
   // Back to the exported weights, step 0, and the beginning of the schedule.
