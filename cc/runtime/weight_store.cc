@@ -244,15 +244,15 @@ Status WeightStore::Load(TrainingState* state) {
   const RecordHeader& header = slot.header;
   uint32_t crc = Crc32(0, &header, sizeof header);
   uint32_t address = slot.address + sizeof header;
-  if (!device.Crc(address, header.variable_count * 4, &crc)) return Status::kStorageFailed;
+  if (!device.Crc(address, header.variable_count * 4, &crc)) return Status::kLoadInterrupted;
   address += header.variable_count * 4;
   for (int32_t v = 0; v < state->variable_count; ++v) {
     const Span<float> values = state->variable(state->context, v);
-    if (!device.Read(address, values.data, BytesOf(values))) return Status::kStorageFailed;
+    if (!device.Read(address, values.data, BytesOf(values))) return Status::kLoadInterrupted;
     crc = Crc32(crc, values.data, BytesOf(values));
     address += BytesOf(values);
   }
-  if (crc != slot.crc) return Status::kStorageFailed;
+  if (crc != slot.crc) return Status::kLoadInterrupted;
   state->step = header.step;
   state->schedule_step = header.schedule_step;
   return Status::kOk;

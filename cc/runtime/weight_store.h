@@ -35,8 +35,8 @@ class WeightStore {
 
   // Fills the variables, step and schedule_step.
   //
-  // kNoRecord, kOtherModel, kStorageTooSmall, kBadArgument, kNotInitialized: nothing was changed. kStorageFailed: the
-  // variables may be half filled, if the storage failed between checking and reading; the rest was not changed.
+  // kNoRecord, kOtherModel, kStorageFailed, kStorageTooSmall, kBadArgument, kNotInitialized: nothing was changed.
+  // kLoadInterrupted: the storage failed between checking the record and reading it; the variables may be half filled.
   Status Load(TrainingState* state);
 
  private:
