@@ -1,7 +1,8 @@
 // A multilayer perceptron that trains by calling the core in the order in which the ops of a trainable .tflite do:
 // what tests and benchmarks run where there is no TFLM. float32, ReLU, softmax cross entropy, all memory inside.
 //
-//   CoreMlp<1, 64, 32, 10> mlp;           // batch, inputs, hidden ..., classes
+//   static CoreMlp<1, 64, 32, 10> mlp;    // batch, inputs, hidden ..., classes; inside a function, since nobody runs
+//                                         // constructors of global objects on a board
 //   tinyprop::Trainer trainer;
 //   trainer.Init(mlp.graph(), mlp.metadata());
 #ifndef TINYPROP_TESTS_FIRMWARE_CORE_MLP_H_

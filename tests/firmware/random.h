@@ -9,7 +9,7 @@ namespace tinyprop {
 // xorshift32 (Marsaglia, "Xorshift RNGs").
 class Random {
  public:
-  explicit Random(uint32_t seed) : state_(seed * 2654435761u | 1u) {}
+  explicit constexpr Random(uint32_t seed) : state_(seed * 2654435761u | 1u) {}
 
   uint32_t Next() {
     state_ ^= state_ << 13;

@@ -1,5 +1,9 @@
 // 1,000 training steps of an MLP 64-32-10 with TinyProp v2, printed so that machines can be compared (test_boards.py):
-// a line "<status> <k of layer 1> <k of layer 2>" per step, the final weights as bits, the depth of the stack.
+//   step <status> <k of layer 1> <k of layer 2> <loss>    one line per step; floats as bits
+//   weight <value>                                        every kernel and bias after the last step
+//   maximum <value>                                       every running maximum after the last step
+//   stack <bytes>                                         the most that a call of Step needed
+// Skipped samples, steps that keep a part of the gradients and steps that keep all of a layer's occur.
 #include "cc/runtime/trainer.h"
 #include "tests/firmware/board/board.h"
 #include "tests/firmware/core_mlp.h"
@@ -9,7 +13,7 @@ namespace {
 
 constexpr int32_t kFeatures = 64, kClasses = 10, kSteps = 1000;
 
-// Ten classes, each with random features of its own; a sample is its class's features with noise on them.
+// Ten classes, each with random features of its own; a sample is its class's features with twice as much noise.
 class Samples {
  public:
   Samples() : random_(7) {
@@ -17,7 +21,7 @@ class Samples {
   }
   int32_t Next(tinyprop::Span<float> x) {
     const int32_t label = random_.Below(kClasses);
-    for (int32_t i = 0; i < kFeatures; ++i) x[i] = center_[label * kFeatures + i] + random_.Uniform();
+    for (int32_t i = 0; i < kFeatures; ++i) x[i] = center_[label * kFeatures + i] + 2.0f * random_.Uniform();
     return label;
   }
 
@@ -26,7 +30,19 @@ class Samples {
   float center_[kClasses * kFeatures];
 };
 
-uint32_t FirstFailure(tinyprop::Trainer* trainer, Samples* samples) {
+void WriteStep(const tinyprop::Trainer& trainer, const tinyprop::SampleResult& result) {
+  board::Write("step ");
+  board::Write(static_cast<int32_t>(result.status));
+  for (int32_t l = 1; l <= trainer.metadata().layer_count(); ++l) {
+    board::Write(" ");
+    board::Write(trainer.Layer(l).kept);
+  }
+  board::Write(" ");
+  board::WriteHex(tinyprop::BitsOf(result.loss));
+  board::Write("\n");
+}
+
+bool Train(tinyprop::Trainer* trainer, Samples* samples) {
   uint32_t depth = 0;
   for (int32_t i = 0; i < kSteps; ++i) {
     const int32_t label = samples->Next(trainer->Input().floats());
@@ -35,24 +51,19 @@ uint32_t FirstFailure(tinyprop::Trainer* trainer, Samples* samples) {
     const tinyprop::Status status = trainer->Step(label, &result);
     const uint32_t used = board::StackDepth();
     depth = used > depth ? used : depth;
-    if (status != tinyprop::Status::kOk) return 1;
-    board::Write(static_cast<int32_t>(result.status));
-    for (int32_t l = 1; l <= 2; ++l) {
-      board::Write(" ");
-      board::Write(trainer->Layer(l).kept);
-    }
-    board::Write("\n");
+    if (status != tinyprop::Status::kOk) return false;
+    WriteStep(*trainer, result);
   }
   board::Write("stack ");
   board::Write(static_cast<int32_t>(depth));
   board::Write("\n");
-  return 0;
+  return true;
 }
 
 void WriteWeights(const tinyprop::Trainer& trainer) {
   for (int32_t v = 0; v < trainer.metadata().variable_count(); ++v) {
     for (const float value : trainer.Variable(v)) {
-      board::Write("w ");
+      board::Write(v + 1 < trainer.metadata().variable_count() ? "weight " : "maximum ");
       board::WriteHex(tinyprop::BitsOf(value));
       board::Write("\n");
     }
@@ -68,7 +79,7 @@ int main() {
   if (trainer.Init(mlp.graph(), mlp.metadata()) != tinyprop::Status::kOk) return 1;
   const auto schedule = tinyprop::LearningRateSchedule::WarmupCosine(0.0625f, 50, kSteps);
   if (trainer.SetSchedule(schedule) != tinyprop::Status::kOk) return 2;
-  if (FirstFailure(&trainer, &samples) != 0) return 3;
+  if (!Train(&trainer, &samples)) return 3;
   WriteWeights(trainer);
   return 0;
 }

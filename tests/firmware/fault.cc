@@ -1,0 +1,2 @@
+// Ends in a fault, which must not look like success.
+int main() { __builtin_trap(); }
