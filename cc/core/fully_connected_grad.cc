@@ -8,30 +8,15 @@ namespace {
 
 bool IsSelected(float delta) { return MagnitudeBits(delta) != 0; }
 
-// What one row (sample) selected of one unit.
-void HandDown(const FullyConnectedGradParams& p, int32_t unit, int32_t row, float delta) {
-  AddScaled(p.inputs, delta, p.weights + unit * p.inputs, p.input_delta + row * p.inputs);
-}
-
-void Update(const FullyConnectedGradParams& p, int32_t unit, int32_t row, float delta) {
-  const float change = -p.step * delta;
+void Update(const FullyConnectedGradParams& p, int32_t unit, float change, const float* x, float* input_delta,
+            float delta) {
+  float* const weights = p.trained_weights == nullptr ? nullptr : p.trained_weights + unit * p.inputs;
   if (p.trained_bias != nullptr) p.trained_bias[unit] += change;
-  if (p.trained_weights != nullptr) {
-    AddScaled(p.inputs, change, p.input + row * p.inputs, p.trained_weights + unit * p.inputs);
-  }
-}
-
-void FusedHandDownAndUpdate(const FullyConnectedGradParams& p, int32_t unit, int32_t row, float delta) {
-  if (p.input_delta == nullptr) {
-    Update(p, unit, row, delta);
-  } else if (p.trained_weights == nullptr) {
-    HandDown(p, unit, row, delta);
-    Update(p, unit, row, delta);
+  if (weights == nullptr) return;
+  if (input_delta != nullptr) {
+    HandDownAndUpdate(p.inputs, delta, change, x, weights, input_delta);
   } else {
-    const float change = -p.step * delta;
-    if (p.trained_bias != nullptr) p.trained_bias[unit] += change;
-    HandDownAndUpdate(p.inputs, delta, change, p.input + row * p.inputs,
-                      p.trained_weights + unit * p.inputs, p.input_delta + row * p.inputs);
+    AddScaled(p.inputs, change, x, weights);
   }
 }
 
@@ -39,23 +24,19 @@ void FusedHandDownAndUpdate(const FullyConnectedGradParams& p, int32_t unit, int
 
 void FullyConnectedGrad(const FullyConnectedGradParams& p) {
   if (p.input_delta != nullptr) Clear(p.rows * p.inputs, p.input_delta);
-  if (p.rows == 1) {
-    for (int32_t unit = 0; unit < p.units; ++unit) {
-      const float delta = p.delta[unit];
-      if (IsSelected(delta)) FusedHandDownAndUpdate(p, unit, 0, delta);
-    }
-    return;
-  }
-  // Of every unit all rows hand down before the first one updates.
+  // With several rows all of them hand down before the first one updates; a single one does both in one pass.
+  float* const fused = p.rows == 1 && p.trained_weights != nullptr ? p.input_delta : nullptr;
   for (int32_t unit = 0; unit < p.units; ++unit) {
-    const float* delta = p.delta + unit;
-    if (p.input_delta != nullptr) {
+    if (p.input_delta != nullptr && fused == nullptr) {
       for (int32_t row = 0; row < p.rows; ++row) {
-        if (IsSelected(delta[row * p.units])) HandDown(p, unit, row, delta[row * p.units]);
+        const float delta = p.delta[row * p.units + unit];
+        if (!IsSelected(delta)) continue;
+        AddScaled(p.inputs, delta, p.weights + unit * p.inputs, p.input_delta + row * p.inputs);
       }
     }
     for (int32_t row = 0; row < p.rows; ++row) {
-      if (IsSelected(delta[row * p.units])) Update(p, unit, row, delta[row * p.units]);
+      const float delta = p.delta[row * p.units + unit];
+      if (IsSelected(delta)) Update(p, unit, -p.step * delta, p.input + row * p.inputs, fused, delta);
     }
   }
 }

@@ -10,7 +10,7 @@ namespace tinyprop {
 namespace {
 
 // Up to this many elements are ordered directly. It bounds the stack (8 bytes each).
-constexpr int32_t kMaxCandidates = 96;
+constexpr int32_t kMaxCandidates = 64;
 
 // Below this many elements ordering all of them costs less than a histogram.
 constexpr int32_t kMinHistogramElements = 24;
@@ -73,7 +73,7 @@ int32_t GuessFirstBin(Span<const float> values) {
 
 // For many values narrower bins: two octaves in the middle of which the k-th largest of some hundred
 // samples lies. A guess as above.
-int32_t GuessFirstFineBin(Span<const float> values, int32_t k, int32_t first) {
+[[maybe_unused]] int32_t GuessFirstFineBin(Span<const float> values, int32_t k, int32_t first) {
   const int32_t stride = values.size / kSamples;
   int32_t histogram[kBins] = {};
   for (int32_t i = 0, s = 0; s < kSamples; ++s, i += stride) {
@@ -121,12 +121,14 @@ void CountAll(Span<const float> values, int32_t shift, int32_t first, int32_t* h
 // Counts all values into the bins of the first histogram.
 void CountAll(Span<const float> values, int32_t shift, int32_t first, int32_t* histogram) {
   const float* v = values.begin();
+#if !defined(__OPTIMIZE_SIZE__)
   for (; values.end() - v >= 4; v += 4) {
     ++histogram[BinOf(MagnitudeBits(v[0]), shift, first)];
     ++histogram[BinOf(MagnitudeBits(v[1]), shift, first)];
     ++histogram[BinOf(MagnitudeBits(v[2]), shift, first)];
     ++histogram[BinOf(MagnitudeBits(v[3]), shift, first)];
   }
+#endif
   for (; v != values.end(); ++v) ++histogram[BinOf(MagnitudeBits(*v), shift, first)];
 }
 #endif
@@ -137,7 +139,11 @@ Range FindRange(Span<const float> values, int32_t k) {
   if (values.size < kMinHistogramElements) return range;
   {
     int32_t histogram[kBins] = {};
+#if defined(__OPTIMIZE_SIZE__)
+    constexpr bool fine = false;
+#else
     const bool fine = values.size >= kMinFineElements;
+#endif
     const int32_t shift = fine ? kFineShift : kFirstShift;
     int32_t first = GuessFirstBin(values);
     if (fine) first = GuessFirstFineBin(values, k, first);
@@ -219,12 +225,14 @@ void KeepFew(const Range& range, Span<float> values) {
     }
   };
   int32_t i = 0;
+#if !defined(__OPTIMIZE_SIZE__)
   for (; i + 4 <= values.size; i += 4) {
     visit(i);
     visit(i + 1);
     visit(i + 2);
     visit(i + 3);
   }
+#endif
   for (; i < values.size; ++i) visit(i);
   if (range.remaining == range.count) return;
 

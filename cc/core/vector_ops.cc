@@ -125,6 +125,7 @@ void HandDownAndUpdate(int32_t n, float d, float a, const float* __restrict x, f
 
 void Clear(int32_t n, float* y) {
   int32_t i = 0;
+#if !defined(__OPTIMIZE_SIZE__)
   for (; i + 8 <= n; i += 8) {
     y[i] = 0.0f;
     y[i + 1] = 0.0f;
@@ -135,6 +136,7 @@ void Clear(int32_t n, float* y) {
     y[i + 6] = 0.0f;
     y[i + 7] = 0.0f;
   }
+#endif
   for (; i < n; ++i) y[i] = 0.0f;
 }
 
@@ -143,7 +145,10 @@ float SumOfMagnitudes(int32_t n, const float* x) {
   float sum[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   int32_t i = 0;
   for (; i + 4 <= n; i += 4) {
-    for (int32_t j = 0; j < 4; ++j) sum[j] += std::fabs(x[i + j]);
+    sum[0] += std::fabs(x[i]);
+    sum[1] += std::fabs(x[i + 1]);
+    sum[2] += std::fabs(x[i + 2]);
+    sum[3] += std::fabs(x[i + 3]);
   }
   for (; i < n; ++i) sum[0] += std::fabs(x[i]);
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);

@@ -18,9 +18,9 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kDelta = 0;
-constexpr int kReference = 1;
-constexpr int kGate = 2;
+enum { kDelta, kReference, kGate };
+constexpr TensorSpec kSpecs[] = {
+    {"delta", TensorSpec::kMutable}, {"reference", TensorSpec::kFloat}, {"gate", TensorSpec::kInt}};
 
 using Options = ActivationGradOptions;
 
@@ -28,24 +28,23 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const auto* data = DataOf<Options>(node);
   if (data == nullptr || !CheckOptions(kActivationGradName, data->error)) return api::kError;
 
-  TensorChecker check(kActivationGradName, context, node);
-  check.Counts(3, 0);
-  const api::Tensor delta = check.MutableInput(kDelta, "delta", api::Type::kFloat32);
-  const api::Tensor reference = check.Input(kReference, "reference", api::Type::kFloat32);
-  const api::Tensor gate = check.Input(kGate, "gate", api::Type::kInt32);
+  TensorChecker check(kActivationGradName);
+  api::Tensor t[3];
+  check.Take(context, node, kSpecs, t);
   if (check.ok()) {
-    check.Size("reference", reference, delta.size());
-    check.Require(delta.size() % gate.size() == 0, "needs a delta that the batch divides");
+    check.Size(kSpecs[kReference], t[kReference], t[kDelta].size());
+    check.Require(t[kDelta].size() % t[kGate].size() == 0, "needs a delta that the batch divides");
   }
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
-  if (!AnyTrained(api::Input(context, node, kGate).ints())) return api::kOk;
+  api::Tensor t[3];
+  TensorsOf(context, node, kSpecs, t);
+  if (!AnyTrained(t[kGate].ints())) return api::kOk;
   const Options& options = DataOf<Options>(node)->options;
-  ElementwiseActivationGrad(static_cast<ElementwiseActivation>(options.kind), options.slope,
-                            api::Input(context, node, kReference).floats(),
-                            api::Input(context, node, kDelta).floats());
+  ElementwiseActivationGrad(static_cast<ElementwiseActivation>(options.kind), options.slope, t[kReference].floats(),
+                            t[kDelta].floats());
   return api::kOk;
 }
 

@@ -19,9 +19,9 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kDelta = 0;
-constexpr int kGate = 1;
-constexpr int kInputDelta = 0;  // output
+enum { kDelta, kGate, kInputDelta };
+constexpr TensorSpec kSpecs[] = {
+    {"delta", TensorSpec::kFloat}, {"gate", TensorSpec::kInt}, {"input delta", TensorSpec::kOutput}};
 
 using Options = PoolGradOptions;
 
@@ -29,21 +29,19 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const auto* data = DataOf<Options>(node);
   if (data == nullptr || !CheckOptions(kAveragePool2DGradName, data->error)) return api::kError;
 
-  TensorChecker check(kAveragePool2DGradName, context, node);
-  check.Counts(2, 1);
-  const api::Tensor delta = check.Input(kDelta, "delta", api::Type::kFloat32);
-  const api::Tensor gate = check.Input(kGate, "gate", api::Type::kInt32);
-  const api::Tensor input_delta = check.Output(kInputDelta, "input delta", api::Type::kFloat32);
-  CheckPool(data->options, delta, input_delta, gate, &check);
+  TensorChecker check(kAveragePool2DGradName);
+  api::Tensor t[3];
+  check.Take(context, node, kSpecs, t);
+  CheckPool(data->options, t[kDelta], t[kInputDelta], t[kGate], &check);
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
-  if (!AnyTrained(api::Input(context, node, kGate).ints())) return api::kOk;
-  const api::Tensor delta = api::Input(context, node, kDelta);
-  const api::Tensor input_delta = api::Output(context, node, kInputDelta);
-  AveragePool2DGrad(PoolShapeOf(DataOf<Options>(node)->options, delta, input_delta),
-                    delta.floats().data, input_delta.floats().data);
+  api::Tensor t[3];
+  TensorsOf(context, node, kSpecs, t);
+  if (!AnyTrained(t[kGate].ints())) return api::kOk;
+  AveragePool2DGrad(PoolShapeOf(DataOf<Options>(node)->options, t[kDelta], t[kInputDelta]), t[kDelta].float_data(),
+                    t[kInputDelta].float_data());
   return api::kOk;
 }
 

@@ -5,27 +5,29 @@
 namespace tinyprop {
 namespace {
 
+using T = LayerGradTensors;
+
 // The map that the layer reads. It is known from either tensor that has its shape; a layer that neither
 // updates weights nor hands down has none of them and needs none.
-const api::Tensor& InputMap(const LayerGradTensors& tensors) {
-  return tensors.input.exists ? tensors.input : tensors.input_delta;
+api::Tensor InputMap(const LayerGradTensors& tensors) {
+  return tensors[T::kInput].exists() ? tensors[T::kInput] : tensors[T::kInputDelta];
 }
 
 // All tensors that exist have rank 4.
 ConvShape ShapeOf(const WindowOptions& window, const LayerGradTensors& tensors) {
   ConvShape s;
-  s.batch = tensors.delta.dims[0];
-  s.output_height = tensors.delta.dims[1];
-  s.output_width = tensors.delta.dims[2];
-  s.output_channels = tensors.delta.dims[3];
-  const api::Tensor& input = InputMap(tensors);
-  if (input.exists) {
-    s.input_height = input.dims[1];
-    s.input_width = input.dims[2];
-    s.input_channels = input.dims[3];
+  s.batch = tensors[T::kDelta].dims()[0];
+  s.output_height = tensors[T::kDelta].dims()[1];
+  s.output_width = tensors[T::kDelta].dims()[2];
+  s.output_channels = tensors[T::kDelta].dims()[3];
+  const api::Tensor input = InputMap(tensors);
+  if (input.exists()) {
+    s.input_height = input.dims()[1];
+    s.input_width = input.dims()[2];
+    s.input_channels = input.dims()[3];
   }
-  s.filter_height = tensors.weights.dims[1];
-  s.filter_width = tensors.weights.dims[2];
+  s.filter_height = tensors[T::kWeights].dims()[1];
+  s.filter_width = tensors[T::kWeights].dims()[2];
   s.stride_height = window.stride_height;
   s.stride_width = window.stride_width;
   s.dilation_height = window.dilation_height;
@@ -45,13 +47,13 @@ bool IsConsistentAxis(int64_t input, int64_t output, int64_t filter, int64_t str
 
 void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
                  const LayerGradTensors& tensors) {
-  const int* weights = tensors.weights.dims;
+  const int* weights = tensors[T::kWeights].dims();
   check->Require(weights[kind.is_depthwise ? 3 : 0] == s.output_channels,
                  "needs weights with as many output channels as delta");
   check->Require(!kind.is_depthwise || weights[0] == 1, "needs depthwise weights of shape [1, ...]");
-  const api::Tensor& input = InputMap(tensors);
-  if (!input.exists) return;
-  check->Require(input.dims[0] == s.batch, "needs an input and a delta of the same batch");
+  const api::Tensor input = InputMap(tensors);
+  if (!input.exists()) return;
+  check->Require(input.dims()[0] == s.batch, "needs an input and a delta of the same batch");
   check->Require(kind.is_depthwise ? s.output_channels % s.input_channels == 0
                                    : weights[3] == s.input_channels,
                  "needs weights that fit the input's channels");
@@ -65,7 +67,7 @@ void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
                  "has a dilation that is too large");
 }
 
-bool HasRank4(const api::Tensor& tensor) { return !tensor.exists || tensor.rank == 4; }
+bool HasRank4(api::Tensor tensor) { return !tensor.exists() || tensor.rank() == 4; }
 
 }  // namespace
 
@@ -74,19 +76,19 @@ api::Status PrepareConvGrad(const ConvKind& kind, api::Context* context, api::No
   if (data == nullptr || !CheckOptions(kind.name, data->error)) return api::kError;
   const ConvGradOptions& options = data->options;
 
-  TensorChecker check(kind.name, context, node);
-  const LayerGradTensors tensors = CheckedTensors(&check, node, options.layer);
-  check.Require(!check.ok() || (HasRank4(tensors.delta) && HasRank4(tensors.weights) &&
-                                HasRank4(tensors.input) && HasRank4(tensors.input_delta)),
+  TensorChecker check(kind.name);
+  const LayerGradTensors tensors = CheckedTensors(&check, context, node, options.layer);
+  check.Require(!check.ok() || (HasRank4(tensors[T::kDelta]) && HasRank4(tensors[T::kWeights]) &&
+                                HasRank4(tensors[T::kInput]) && HasRank4(tensors[T::kInputDelta])),
                 "needs maps and weights of rank 4");
   if (!check.ok()) return check.status();
   const ConvShape shape = ShapeOf(options.window, tensors);
   CheckShapes(&check, kind, shape, tensors);
   CheckSizes(&check, options.layer, tensors,
-             {shape.batch, tensors.delta.size(), InputMap(tensors).size(), shape.output_channels});
-  if (tensors.input.exists && tensors.input_delta.exists) {
+             {shape.batch, tensors[T::kDelta].size(), InputMap(tensors).size(), shape.output_channels});
+  if (tensors[T::kInput].exists() && tensors[T::kInputDelta].exists()) {
     for (int i = 0; i < 4; ++i) {
-      check.Require(tensors.input.dims[i] == tensors.input_delta.dims[i],
+      check.Require(tensors[T::kInput].dims()[i] == tensors[T::kInputDelta].dims()[i],
                     "needs an input delta of the input's shape");
     }
   }

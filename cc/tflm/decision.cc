@@ -14,13 +14,14 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kFinite = 0;
-constexpr int kLoss = 1;
-constexpr int kDelta = 2;
-constexpr int kControl = 3;
-constexpr int kStatistics = 4;
-constexpr int kState = 5;
-constexpr int kGate = 0;  // output
+enum { kFinite, kLoss, kDelta, kControl, kStatistics, kState, kGate };
+constexpr TensorSpec kSpecs[] = {{"finite", TensorSpec::kInt},
+                                 {"loss", TensorSpec::kFloat},
+                                 {"delta", TensorSpec::kFloat},
+                                 {"control", TensorSpec::kFloat},
+                                 {"statistics", TensorSpec::kMutable},
+                                 {"state", TensorSpec::kMutable},
+                                 {"gate", TensorSpec::kInt | TensorSpec::kOutput}};
 
 using Options = DecisionOptions;
 
@@ -28,36 +29,27 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const auto* data = DataOf<Options>(node);
   if (data == nullptr || !CheckOptions(kDecisionName, data->error)) return api::kError;
 
-  TensorChecker check(kDecisionName, context, node);
-  check.Counts(6, 1);
-  const api::Tensor finite = check.Input(kFinite, "finite", api::Type::kInt32);
-  const api::Tensor loss = check.Input(kLoss, "loss", api::Type::kFloat32);
-  const api::Tensor delta = check.Input(kDelta, "delta", api::Type::kFloat32);
-  const api::Tensor control = check.Input(kControl, "control", api::Type::kFloat32);
-  const api::Tensor statistics = check.MutableInput(kStatistics, "statistics", api::Type::kFloat32);
-  const api::Tensor state = check.MutableInput(kState, "state", api::Type::kFloat32);
-  const api::Tensor gate = check.Output(kGate, "gate", api::Type::kInt32);
+  TensorChecker check(kDecisionName);
+  api::Tensor t[7];
+  check.Take(context, node, kSpecs, t);
   if (!check.ok()) return check.status();
 
-  const int32_t batch = gate.size();
-  check.Size("finite", finite, batch);
-  check.Size("loss", loss, batch);
-  check.Require(delta.size() % batch == 0, "needs a delta that the batch divides");
-  check.Size("control", control, kControlSize);
-  check.Size("statistics", statistics, state.size() * batch * kStatisticsFields);
+  const int32_t batch = t[kGate].size();
+  check.Size(kSpecs[kFinite], t[kFinite], batch);
+  check.Size(kSpecs[kLoss], t[kLoss], batch);
+  check.Require(t[kDelta].size() % batch == 0, "needs a delta that the batch divides");
+  check.Size(kSpecs[kControl], t[kControl], kControlSize);
+  check.Size(kSpecs[kStatistics], t[kStatistics], t[kState].size() * batch * kStatisticsFields);
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
-  const Span<int32_t> gate = api::Output(context, node, kGate).ints();
-  const DecisionInput input = {
-      api::Input(context, node, kFinite).ints(),
-      api::Input(context, node, kLoss).floats(),
-      api::Input(context, node, kDelta).floats(),
-  };
-  Decide(*static_cast<const Control*>(api::Input(context, node, kControl).data), input,
-         static_cast<float*>(api::Input(context, node, kState).data), gate,
-         Statistics{static_cast<float*>(api::Input(context, node, kStatistics).data), gate.size});
+  api::Tensor t[7];
+  TensorsOf(context, node, kSpecs, t);
+  const Span<int32_t> gate = t[kGate].ints();
+  const DecisionInput input = {t[kFinite].ints(), t[kLoss].floats(), t[kDelta].floats()};
+  Decide(*static_cast<const Control*>(t[kControl].data()), input, t[kState].float_data(), gate,
+         Statistics{t[kStatistics].float_data(), gate.size});
   return api::kOk;
 }
 

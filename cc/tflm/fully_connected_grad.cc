@@ -21,30 +21,32 @@
 namespace tinyprop {
 namespace {
 
+using T = LayerGradTensors;
+
 using Options = LayerGradOptions;
 
 api::Status Prepare(api::Context* context, api::Node* node) {
   const auto* data = DataOf<Options>(node);
   if (data == nullptr || !CheckOptions(kFullyConnectedGradName, data->error)) return api::kError;
 
-  TensorChecker check(kFullyConnectedGradName, context, node);
-  const LayerGradTensors tensors = CheckedTensors(&check, node, data->options);
-  check.Require(!check.ok() || tensors.weights.rank == 2, "needs weights of shape [units, inputs]");
+  TensorChecker check(kFullyConnectedGradName);
+  const LayerGradTensors tensors = CheckedTensors(&check, context, node, data->options);
+  check.Require(!check.ok() || tensors[T::kWeights].rank() == 2, "needs weights of shape [units, inputs]");
   if (!check.ok()) return check.status();
 
-  const int32_t units = tensors.weights.dims[0];
-  const int32_t rows = tensors.delta.size() / units;
+  const int32_t units = tensors[T::kWeights].dims()[0];
+  const int32_t rows = tensors[T::kDelta].size() / units;
   CheckSizes(&check, data->options, tensors,
-             {rows, rows * units, rows * tensors.weights.dims[1], units});
+             {rows, rows * units, rows * tensors[T::kWeights].dims()[1], units});
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
   const LayerGradTensors tensors = TensorsOf(context, node);
   FullyConnectedGradParams params;
-  params.units = tensors.weights.dims[0];
-  params.inputs = tensors.weights.dims[1];
-  params.rows = tensors.delta.size() / params.units;
+  params.units = tensors[T::kWeights].dims()[0];
+  params.inputs = tensors[T::kWeights].dims()[1];
+  params.rows = tensors[T::kDelta].size() / params.units;
   if (BeginLayerGrad(DataOf<Options>(node)->options, tensors, params.units, &params)) {
     FullyConnectedGrad(params);
   }

@@ -24,6 +24,10 @@ namespace {
 constexpr int kStatistics = 0;
 constexpr int kFirstModelInput = 1;
 constexpr int kFinite = 0;  // output
+constexpr TensorSpec kStatisticsSpec = {"statistics", TensorSpec::kMutable};
+constexpr TensorSpec kFiniteSpec = {"finite", TensorSpec::kInt | TensorSpec::kOutput};
+constexpr TensorSpec kInitialSpec = {"initial value", TensorSpec::kFloat};
+constexpr TensorSpec kVariableSpec = {"variable", TensorSpec::kMutable};
 
 using Options = InitializeOptions;
 
@@ -36,19 +40,24 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   if (data == nullptr || !CheckOptions(kInitializeName, data->error)) return api::kError;
   const Options& options = data->options;
 
-  TensorChecker check(kInitializeName, context, node);
-  check.Counts(PairPosition(options, options.variables), 1);
-  const api::Tensor statistics = check.MutableInput(kStatistics, "statistics", api::Type::kFloat32);
-  const api::Tensor finite = check.Output(kFinite, "finite", api::Type::kInt32);
-  check.Require(!check.ok() || (statistics.rank == 3 && statistics.dims[2] == kStatisticsFields),
+  TensorChecker check(kInitializeName);
+  check.Require(api::InputCount(node) == PairPosition(options, options.variables), "has a wrong number of inputs");
+  check.Require(api::OutputCount(node) == 1, "has a wrong number of outputs");
+  const api::Tensor statistics = api::Input(context, node, kStatistics);
+  const api::Tensor finite = api::Output(context, node, kFinite);
+  check.Check(kStatisticsSpec, statistics);
+  check.Check(kFiniteSpec, finite);
+  check.Require(!check.ok() || (statistics.rank() == 3 && statistics.dims()[2] == kStatisticsFields),
                 "needs statistics of shape [1 + layers, batch, 4]");
-  if (check.ok()) check.Size("finite", finite, statistics.dims[1]);
+  if (check.ok()) check.Size(kFiniteSpec, finite, statistics.dims()[1]);
   for (int pair = 0; check.ok() && pair < options.variables; ++pair) {
     const int position = PairPosition(options, pair);
-    const api::Tensor initial = check.Input(position, "initial value", api::Type::kFloat32);
-    const api::Tensor variable = check.MutableInput(position + 1, "variable", api::Type::kFloat32);
-    if (check.ok()) check.Size("initial value", initial, variable.size());
-    check.Require(initial.data != nullptr, "needs constant initial values");
+    const api::Tensor initial = api::Input(context, node, position);
+    const api::Tensor variable = api::Input(context, node, position + 1);
+    check.Check(kInitialSpec, initial);
+    check.Check(kVariableSpec, variable);
+    check.Size(kInitialSpec, initial, variable.size());
+    check.Require(initial.data() != nullptr, "needs constant initial values");
   }
   return check.status();
 }
@@ -56,23 +65,21 @@ api::Status Prepare(api::Context* context, api::Node* node) {
 void CopyInitialValues(api::Context* context, const api::Node* node, const Options& options) {
   for (int pair = 0; pair < options.variables; ++pair) {
     const int position = PairPosition(options, pair);
-    const Span<float> initial = api::Input(context, node, position).floats();
     const Span<float> variable = api::Input(context, node, position + 1).floats();
-    std::memcpy(variable.data, initial.data, sizeof(float) * static_cast<size_t>(variable.size));
+    std::memcpy(variable.data, api::Input(context, node, position).data(),
+                sizeof(float) * static_cast<size_t>(variable.size));
   }
 }
 
-void MarkNonFinite(const api::Tensor& input, Span<int32_t> finite) {
-  if (input.type != api::Type::kFloat32) return;
+void MarkNonFinite(api::Tensor input, Span<int32_t> finite) {
+  if (input.type() != api::Type::kFloat32) return;  // integers are finite
   const Span<const float> values = input.floats();
   const int32_t batch = finite.size;
-  if (values.size % batch != 0) {
-    if (!AllFinite(values)) std::memset(finite.data, 0, sizeof(int32_t) * batch);
-    return;
-  }
-  const int32_t n = values.size / batch;
+  // Elements from one sample's part to the next; 0 if the whole belongs to all of them.
+  const int32_t stride = values.size % batch == 0 ? values.size / batch : 0;
+  const int32_t n = stride == 0 ? values.size : stride;
   for (int32_t b = 0; b < batch; ++b) {
-    if (!AllFinite(values.subspan(b * n, n))) finite[b] = 0;
+    if (!AllFinite(values.subspan(b * stride, n))) finite[b] = 0;
   }
 }
 

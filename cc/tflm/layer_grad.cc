@@ -5,106 +5,84 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kDelta = 0;
-constexpr int kInput = 1;
-constexpr int kOutput = 2;
-constexpr int kWeights = 3;
-constexpr int kBias = 4;
-constexpr int kGate = 5;
-constexpr int kControl = 6;
-constexpr int kStatistics = 7;
-constexpr int kState = 8;
-constexpr int kInputDelta = 0;  // output
+using T = LayerGradTensors;
+
+constexpr TensorSpec kSpecs[T::kCount] = {{"delta", TensorSpec::kMutable},
+                                          {"input", TensorSpec::kOptional},
+                                          {"output", TensorSpec::kOptional},
+                                          {"weights", TensorSpec::kFloat},
+                                          {"bias", TensorSpec::kOptional},
+                                          {"gate", TensorSpec::kInt | TensorSpec::kMutable},
+                                          {"control", TensorSpec::kFloat},
+                                          {"statistics", TensorSpec::kMutable},
+                                          {"state", TensorSpec::kMutable},
+                                          {"input delta", TensorSpec::kOutput | TensorSpec::kOptional}};
 
 bool Has(const LayerGradOptions& options, uint8_t flag) { return (options.flags & flag) != 0; }
 
 }  // namespace
 
-LayerGradTensors CheckedTensors(TensorChecker* check, api::Node* node,
+LayerGradTensors CheckedTensors(TensorChecker* check, api::Context* context, const api::Node* node,
                                 const LayerGradOptions& options) {
-  constexpr api::Type kFloat = api::Type::kFloat32;
   LayerGradTensors t;
-  check->Counts(9, api::OutputCount(node) == 0 ? 0 : 1);
-  t.delta = check->MutableInput(kDelta, "delta", kFloat);
-  t.input = check->OptionalInput(kInput, "input", kFloat);
-  t.output = check->OptionalInput(kOutput, "output", kFloat);
-  t.weights = check->Input(kWeights, "weights", kFloat);
-  t.bias = check->OptionalInput(kBias, "bias", kFloat);
-  t.gate = check->MutableInput(kGate, "gate", api::Type::kInt32);
-  t.control = check->Input(kControl, "control", kFloat);
-  t.statistics = check->MutableInput(kStatistics, "statistics", kFloat);
-  t.state = check->MutableInput(kState, "state", kFloat);
-  if (api::OutputCount(node) != 0) t.input_delta = check->Output(kInputDelta, "input delta", kFloat);
-  check->Require(t.weights.data == nullptr || !Has(options, LayerGradOptions::kUpdatesWeights),
-                 "cannot update constant weights");
-  check->Require(t.bias.data == nullptr || !Has(options, LayerGradOptions::kUpdatesBias),
-                 "cannot update a constant bias");
-  check->Require(t.input.exists || !Has(options, LayerGradOptions::kUpdatesWeights),
-                 "needs its input to update weights");
-  check->Require(t.output.exists || options.fused_activation == 0,
+  check->Take(context, node, kSpecs, t.tensors);
+  const bool updates_weights = Has(options, LayerGradOptions::kUpdatesWeights);
+  const bool updates_bias = Has(options, LayerGradOptions::kUpdatesBias);
+  check->Require(!updates_weights || (t[T::kWeights].data() == nullptr && t[T::kInput].exists()),
+                 "needs variable weights and its input to update weights");
+  check->Require(!updates_bias || (t[T::kBias].exists() && t[T::kBias].data() == nullptr),
+                 "needs a variable bias to update it");
+  check->Require(t[T::kOutput].exists() || options.fused_activation == 0,
                  "needs its output for the gradient of the fused activation");
-  check->Require(t.bias.exists || !Has(options, LayerGradOptions::kUpdatesBias),
-                 "has no bias to update");
   return t;
 }
 
 void CheckSizes(TensorChecker* check, const LayerGradOptions& options, const LayerGradTensors& t,
                 const LayerGradSizes& sizes) {
   if (!check->ok()) return;
-  const int32_t samples = t.gate.size();
+  const int32_t samples = t[T::kGate].size();
+  const int32_t rows = t[T::kState].size();
   check->Require(sizes.batch % samples == 0, "needs a delta that the batch divides");
-  check->Size("delta", t.delta, sizes.delta_size);
-  if (t.input.exists) check->Size("input", t.input, sizes.input_size);
-  if (t.output.exists) check->Size("output", t.output, sizes.delta_size);
-  if (t.bias.exists) check->Size("bias", t.bias, sizes.units);
-  if (t.input_delta.exists) check->Size("input delta", t.input_delta, sizes.input_size);
-  check->Size("control", t.control, kControlSize);
-  check->Require(options.layer < t.state.size(), "has a layer number beyond the state");
-  check->Size("statistics", t.statistics, t.state.size() * samples * kStatisticsFields);
+  const int32_t expected[T::kCount] = {sizes.delta_size, sizes.input_size, sizes.delta_size, t[T::kWeights].size(),
+                                       sizes.units,      samples,          kControlSize,     rows * samples * kStatisticsFields,
+                                       rows,             sizes.input_size};
+  for (int i = 0; i < T::kCount; ++i) check->Size(kSpecs[i], t.tensors[i], expected[i]);
+  check->Require(options.layer < rows, "has a layer number beyond the state");
 }
 
 LayerGradTensors TensorsOf(api::Context* context, const api::Node* node) {
   LayerGradTensors t;
-  t.delta = api::Input(context, node, kDelta);
-  t.input = api::Input(context, node, kInput);
-  t.output = api::Input(context, node, kOutput);
-  t.weights = api::Input(context, node, kWeights);
-  t.bias = api::Input(context, node, kBias);
-  t.gate = api::Input(context, node, kGate);
-  t.control = api::Input(context, node, kControl);
-  t.statistics = api::Input(context, node, kStatistics);
-  t.state = api::Input(context, node, kState);
-  t.input_delta = api::Output(context, node, kInputDelta);
+  TensorsOf(context, node, kSpecs, t.tensors);
   return t;
 }
 
 bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, int32_t units,
                     LayerGradParams* params) {
   const bool updates_weights = Has(options, LayerGradOptions::kUpdatesWeights);
+  float* const weights = t[T::kWeights].float_data();
+  params->input_delta = t[T::kInputDelta].float_data();
   LayerPosition position;
   position.row = options.layer;
   position.layers_above = options.layers_above;
   position.shares_decision = Has(options, LayerGradOptions::kSharesDecision);
   position.macs_per_gradient =
-      t.weights.size() / units * (int32_t{t.input_delta.exists} + int32_t{updates_weights});
+      t[T::kWeights].size() / units * (int32_t{params->input_delta != nullptr} + int32_t{updates_weights});
 
-  const auto& control = *static_cast<const Control*>(t.control.data);
-  const LayerTensors tensors = {t.input.floats(), t.output.floats(), t.delta.floats()};
-  const Span<int32_t> gate = t.gate.ints();
-  float* const running_maximum = &t.state.floats()[position.shares_decision ? 0 : options.layer];
-  const Statistics statistics = {static_cast<float*>(t.statistics.data), gate.size};
-  const int32_t trained =
-      SparsifyDelta(control, position, static_cast<Activation>(options.fused_activation), tensors,
-                    gate, running_maximum, statistics);
-  if (trained == 0) return false;
-
+  const auto& control = *static_cast<const Control*>(t[T::kControl].data());
+  const LayerTensors tensors = {t[T::kInput].floats(), t[T::kOutput].floats(), t[T::kDelta].floats()};
+  const Span<int32_t> gate = t[T::kGate].ints();
+  float* const running_maximum = &t[T::kState].float_data()[position.shares_decision ? 0 : options.layer];
+  const Statistics statistics = {t[T::kStatistics].float_data(), gate.size};
+  if (SparsifyDelta(control, position, static_cast<Activation>(options.fused_activation), tensors, gate,
+                    running_maximum, statistics) == 0) {
+    return false;
+  }
   params->step = control.learning_rate / static_cast<float>(gate.size);
   params->delta = tensors.delta.data;
   params->input = tensors.input.data;
-  params->weights = t.weights.floats().data;
-  if (updates_weights) params->trained_weights = t.weights.floats().data;
-  if (Has(options, LayerGradOptions::kUpdatesBias)) params->trained_bias = t.bias.floats().data;
-  params->input_delta = t.input_delta.floats().data;
+  params->weights = weights;
+  if (updates_weights) params->trained_weights = weights;
+  if (Has(options, LayerGradOptions::kUpdatesBias)) params->trained_bias = t[T::kBias].float_data();
   return true;
 }
 

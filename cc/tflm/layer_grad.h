@@ -10,17 +10,27 @@ namespace tinyprop {
 
 // The tensors, in the order of the op's inputs; each op's file says more.
 struct LayerGradTensors {
-  api::Tensor delta;
-  api::Tensor input;   // may be left out if the weights are frozen
-  api::Tensor output;  // only needed with a fused activation
-  api::Tensor weights;
-  api::Tensor bias;  // may be left out
-  api::Tensor gate, control, statistics, state;
-  api::Tensor input_delta;  // output 0; left out at the first trainable layer
+  enum Index {
+    kDelta,
+    kInput,   // may be left out if the weights are frozen
+    kOutput,  // only needed with a fused activation
+    kWeights,
+    kBias,  // may be left out
+    kGate,
+    kControl,
+    kStatistics,
+    kState,
+    kInputDelta,  // output 0; left out at the first trainable layer
+    kCount,
+  };
+  api::Tensor tensors[kCount];
+
+  api::Tensor operator[](Index index) const { return tensors[index]; }
 };
 
 // For Prepare: the tensors, checked for existence and type.
-LayerGradTensors CheckedTensors(TensorChecker* check, api::Node* node, const LayerGradOptions& options);
+LayerGradTensors CheckedTensors(TensorChecker* check, api::Context* context, const api::Node* node,
+                                const LayerGradOptions& options);
 
 // For Prepare: all sizes but that of the weights. batch: of the layer, which the gate's has to divide;
 // delta_size and input_size: elements of delta and of the layer's input in the whole batch; units: of

@@ -21,11 +21,12 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kDelta = 0;
-constexpr int kInput = 1;
-constexpr int kOutput = 2;
-constexpr int kGate = 3;
-constexpr int kInputDelta = 0;  // output
+enum { kDelta, kInput, kOutput, kGate, kInputDelta };
+constexpr TensorSpec kSpecs[] = {{"delta", TensorSpec::kFloat},
+                                 {"input", TensorSpec::kFloat},
+                                 {"output", TensorSpec::kFloat},
+                                 {"gate", TensorSpec::kInt},
+                                 {"input delta", TensorSpec::kOutput}};
 
 using Options = PoolGradOptions;
 
@@ -33,28 +34,23 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const auto* data = DataOf<Options>(node);
   if (data == nullptr || !CheckOptions(kMaxPool2DGradName, data->error)) return api::kError;
 
-  TensorChecker check(kMaxPool2DGradName, context, node);
-  check.Counts(4, 1);
-  const api::Tensor delta = check.Input(kDelta, "delta", api::Type::kFloat32);
-  const api::Tensor input = check.Input(kInput, "input", api::Type::kFloat32);
-  const api::Tensor output = check.Input(kOutput, "output", api::Type::kFloat32);
-  const api::Tensor gate = check.Input(kGate, "gate", api::Type::kInt32);
-  const api::Tensor input_delta = check.Output(kInputDelta, "input delta", api::Type::kFloat32);
-  CheckPool(data->options, delta, input, gate, &check);
+  TensorChecker check(kMaxPool2DGradName);
+  api::Tensor t[5];
+  check.Take(context, node, kSpecs, t);
+  CheckPool(data->options, t[kDelta], t[kInput], t[kGate], &check);
   if (check.ok()) {
-    check.Size("output", output, delta.size());
-    check.Size("input delta", input_delta, input.size());
+    check.Size(kSpecs[kOutput], t[kOutput], t[kDelta].size());
+    check.Size(kSpecs[kInputDelta], t[kInputDelta], t[kInput].size());
   }
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
-  if (!AnyTrained(api::Input(context, node, kGate).ints())) return api::kOk;
-  const api::Tensor delta = api::Input(context, node, kDelta);
-  const api::Tensor input = api::Input(context, node, kInput);
-  MaxPool2DGrad(PoolShapeOf(DataOf<Options>(node)->options, delta, input), delta.floats().data,
-                input.floats().data, api::Input(context, node, kOutput).floats().data,
-                api::Output(context, node, kInputDelta).floats().data);
+  api::Tensor t[5];
+  TensorsOf(context, node, kSpecs, t);
+  if (!AnyTrained(t[kGate].ints())) return api::kOk;
+  MaxPool2DGrad(PoolShapeOf(DataOf<Options>(node)->options, t[kDelta], t[kInput]), t[kDelta].float_data(),
+                t[kInput].float_data(), t[kOutput].float_data(), t[kInputDelta].float_data());
   return api::kOk;
 }
 

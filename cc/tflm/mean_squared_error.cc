@@ -14,10 +14,11 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kOutput = 0;
-constexpr int kLabel = 1;
-constexpr int kLoss = 0;   // output
-constexpr int kDelta = 1;  // output
+enum { kOutput, kLabel, kLoss, kDelta };
+constexpr TensorSpec kSpecs[] = {{"output", TensorSpec::kFloat},
+                                 {"label", TensorSpec::kFloat},
+                                 {"loss", TensorSpec::kOutput},
+                                 {"delta", TensorSpec::kOutput}};
 
 using Options = LossOptions;
 
@@ -25,28 +26,27 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const auto* data = DataOf<Options>(node);
   if (data == nullptr || !CheckOptions(kMeanSquaredErrorName, data->error)) return api::kError;
 
-  TensorChecker check(kMeanSquaredErrorName, context, node);
+  TensorChecker check(kMeanSquaredErrorName);
   check.Require(data->options.label_kind == 1, "needs labels of the output's shape");
-  check.Counts(2, 2);
-  const api::Tensor output = check.Input(kOutput, "output", api::Type::kFloat32);
-  const api::Tensor label = check.Input(kLabel, "label", api::Type::kFloat32);
-  const api::Tensor loss = check.Output(kLoss, "loss", api::Type::kFloat32);
-  const api::Tensor delta = check.Output(kDelta, "delta", api::Type::kFloat32);
-  check.Require(!check.ok() || output.rank >= 1, "needs an output with a batch dimension");
+  api::Tensor t[4];
+  check.Take(context, node, kSpecs, t);
+  check.Require(!check.ok() || t[kOutput].rank() >= 1, "needs an output with a batch dimension");
   if (check.ok()) {
-    check.Size("label", label, output.size());
-    check.Size("loss", loss, output.dims[0]);
-    check.Size("delta", delta, output.size());
+    check.Size(kSpecs[kLabel], t[kLabel], t[kOutput].size());
+    check.Size(kSpecs[kLoss], t[kLoss], t[kOutput].dims()[0]);
+    check.Size(kSpecs[kDelta], t[kDelta], t[kOutput].size());
   }
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
+  api::Tensor t[4];
+  TensorsOf(context, node, kSpecs, t);
   const Options& options = DataOf<Options>(node)->options;
-  const Span<const float> output = api::Input(context, node, kOutput).floats();
-  const Span<const float> label = api::Input(context, node, kLabel).floats();
-  const Span<float> loss = api::Output(context, node, kLoss).floats();
-  const Span<float> delta = api::Output(context, node, kDelta).floats();
+  const Span<const float> output = t[kOutput].floats();
+  const Span<const float> label = t[kLabel].floats();
+  const Span<float> loss = t[kLoss].floats();
+  const Span<float> delta = t[kDelta].floats();
 
   const int32_t n = output.size / loss.size;
   for (int32_t b = 0; b < loss.size; ++b) {

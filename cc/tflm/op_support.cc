@@ -1,17 +1,19 @@
 #include "cc/tflm/op_support.h"
 
 namespace tinyprop {
+#if !defined(TINYPROP_STRIP_CHECKS)
 namespace {
 
 // False if a dimension is not positive, or if the elements' bytes do not fit into an int32: then size()
 // does not hold, however TFLM counts.
-bool HasElements(const api::Tensor& tensor) {
+bool HasElements(api::Tensor tensor) {
   int32_t most = INT32_MAX / static_cast<int32_t>(sizeof(float));
-  for (int i = 0; i < tensor.rank; ++i) most = tensor.dims[i] < 1 ? 0 : most / tensor.dims[i];
+  for (int i = 0; i < tensor.rank(); ++i) most = tensor.dims()[i] < 1 ? 0 : most / tensor.dims()[i];
   return most > 0;
 }
 
 }  // namespace
+#endif
 
 bool CheckOptions(const char* op, OptionsError error) {
   switch (error) {
@@ -31,6 +33,24 @@ bool CheckOptions(const char* op, OptionsError error) {
   return false;
 }
 
+namespace {
+
+int InputsAmong(const TensorSpec* specs, int count) {
+  int inputs = 0;
+  while (inputs < count && (specs[inputs].flags & TensorSpec::kOutput) == 0) ++inputs;
+  return inputs;
+}
+
+}  // namespace
+
+void TensorsOf(api::Context* context, const api::Node* node, const TensorSpec* specs, int count, api::Tensor* tensors) {
+  const int inputs = InputsAmong(specs, count);
+  for (int i = 0; i < count; ++i) {
+    tensors[i] = i < inputs ? api::Input(context, node, i) : api::Output(context, node, i - inputs);
+  }
+}
+
+#if !defined(TINYPROP_STRIP_CHECKS)
 void TensorChecker::Fail(const char* role, const char* what) {
   ok_ = false;
   TINYPROP_LOG("%s: %s %s", op_, role, what);
@@ -39,49 +59,42 @@ void TensorChecker::Fail(const char* role, const char* what) {
   (void)what;
 }
 
-void TensorChecker::Counts(int inputs, int outputs) {
-  Require(api::InputCount(node_) == inputs, "has a wrong number of inputs");
-  Require(api::OutputCount(node_) == outputs, "has a wrong number of outputs");
+void TensorChecker::Take(api::Context* context, const api::Node* node, const TensorSpec* specs, int count,
+                         api::Tensor* tensors) {
+  const int inputs = InputsAmong(specs, count);
+  const int outputs = api::OutputCount(node);
+  const bool may_lack_output = count > inputs && (specs[count - 1].flags & TensorSpec::kOptional) != 0;
+  Require(api::InputCount(node) == inputs, "has a wrong number of inputs");
+  Require(outputs == count - inputs || (may_lack_output && outputs == count - inputs - 1),
+          "has a wrong number of outputs");
+  TensorsOf(context, node, specs, count, tensors);
+  for (int i = 0; i < count; ++i) Check(specs[i], tensors[i]);
 }
 
-api::Tensor TensorChecker::Check(const api::Tensor& tensor, const char* role, api::Type type) {
-  if (!ok_) return tensor;
-  if (!tensor.exists) {
-    Fail(role, "is missing");
-  } else if (tensor.type != type) {
-    Fail(role, type == api::Type::kFloat32 ? "must be float32" : "must be int32");
+void TensorChecker::Check(const TensorSpec& spec, api::Tensor tensor) {
+  const bool is_int = (spec.flags & TensorSpec::kInt) != 0;
+  const char* fault = nullptr;
+  if (!tensor.exists()) {
+    if ((spec.flags & TensorSpec::kOptional) == 0) fault = "is missing";
+  } else if (tensor.type() != (is_int ? api::Type::kInt32 : api::Type::kFloat32)) {
+    fault = is_int ? "must be int32" : "must be float32";
   } else if (!HasElements(tensor)) {
-    Fail(role, "is empty or too large");
+    fault = "is empty or too large";
+  } else if ((spec.flags & TensorSpec::kMutable) != 0 && tensor.data() != nullptr) {
+    // Only constants have their data before memory is planned.
+    fault = "is a constant, but is changed in place";
   }
-  return tensor;
+  if (ok_ && fault != nullptr) Fail(spec.role, fault);
 }
 
-api::Tensor TensorChecker::Input(int position, const char* role, api::Type type) {
-  return Check(api::Input(context_, node_, position), role, type);
-}
-
-api::Tensor TensorChecker::Output(int position, const char* role, api::Type type) {
-  return Check(api::Output(context_, node_, position), role, type);
-}
-
-api::Tensor TensorChecker::MutableInput(int position, const char* role, api::Type type) {
-  const api::Tensor tensor = Input(position, role, type);
-  // Only constants have their data before memory is planned.
-  if (ok_ && tensor.data != nullptr) Fail(role, "is a constant, but is changed in place");
-  return tensor;
-}
-
-api::Tensor TensorChecker::OptionalInput(int position, const char* role, api::Type type) {
-  const api::Tensor tensor = api::Input(context_, node_, position);
-  return tensor.exists ? Check(tensor, role, type) : tensor;
-}
-
-void TensorChecker::Size(const char* role, const api::Tensor& tensor, int32_t expected) {
-  if (ok_ && tensor.size() != expected) Fail(role, "has a wrong size");
+void TensorChecker::Size(const TensorSpec& spec, api::Tensor tensor, int32_t expected) {
+  if (ok_ && tensor.exists() && tensor.size() != expected) Fail(spec.role, "has a wrong size");
 }
 
 void TensorChecker::Require(bool condition, const char* message) {
   if (ok_ && !condition) Fail("the op", message);
 }
+
+#endif
 
 }  // namespace tinyprop

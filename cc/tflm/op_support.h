@@ -34,36 +34,71 @@ OpData<Options>* DataOf(const api::Node* node) {
 // True if the options are usable; otherwise says what is wrong with them.
 bool CheckOptions(const char* op, OptionsError error);
 
+// What an op expects of a tensor. An op lists its inputs in their order, then its outputs.
+struct TensorSpec {
+  enum Flag : uint8_t {
+    kFloat = 0,
+    kInt = 1,        // int32 instead of float32
+    kMutable = 2,    // changed in place: a constant, which lies in flash, is refused
+    kOptional = 4,   // an input that may be left out (index -1), or an output that may not be there
+    kOutput = 8,
+  };
+  const char* role;  // for messages
+  uint8_t flags;
+};
+
+// The tensors of a node, without any check. Tables instead of a call a tensor: an op's code is smaller.
+void TensorsOf(api::Context* context, const api::Node* node, const TensorSpec* specs, int count, api::Tensor* tensors);
+
+template <int kCount>
+void TensorsOf(api::Context* context, const api::Node* node, const TensorSpec (&specs)[kCount],
+               api::Tensor (&tensors)[kCount]) {
+  TensorsOf(context, node, specs, kCount, tensors);
+}
+
+#if !defined(TINYPROP_STRIP_CHECKS)
 // The checks an op makes in Prepare. Each reports the first fault, with the op's name and the tensor's
 // role, and turns ok() false; later checks then do nothing.
 class TensorChecker {
  public:
-  TensorChecker(const char* op, api::Context* context, const api::Node* node)
-      : op_(op), context_(context), node_(node) {}
+  explicit TensorChecker(const char* op) : op_(op) {}
 
   bool ok() const { return ok_; }
   api::Status status() const { return ok_ ? api::kOk : api::kError; }
 
-  void Counts(int inputs, int outputs);
-  // The tensor at that position, checked for existence and type.
-  api::Tensor Input(int position, const char* role, api::Type type);
-  api::Tensor Output(int position, const char* role, api::Type type);
-  // The same for a tensor that the op changes in place: a constant, which lies in flash, is refused.
-  api::Tensor MutableInput(int position, const char* role, api::Type type);
-  // As Input, but a missing tensor is fine.
-  api::Tensor OptionalInput(int position, const char* role, api::Type type);
-  void Size(const char* role, const api::Tensor& tensor, int32_t expected);
+  // Fills `tensors` and checks their number, existence and types.
+  void Take(api::Context* context, const api::Node* node, const TensorSpec* specs, int count, api::Tensor* tensors);
+  template <int kCount>
+  void Take(api::Context* context, const api::Node* node, const TensorSpec (&specs)[kCount],
+            api::Tensor (&tensors)[kCount]) {
+    Take(context, node, specs, kCount, tensors);
+  }
+  // Existence and type of a tensor.
+  void Check(const TensorSpec& spec, api::Tensor tensor);
+  // The number of elements, unless the tensor is left out.
+  void Size(const TensorSpec& spec, api::Tensor tensor, int32_t expected);
   void Require(bool condition, const char* message);
 
  private:
-  api::Tensor Check(const api::Tensor& tensor, const char* role, api::Type type);
   void Fail(const char* role, const char* what);
 
   const char* op_;
-  api::Context* context_;
-  const api::Node* node_;
   bool ok_ = true;
 };
+#else
+// For firmware whose flash is scarce and whose model has passed the checks on the host: none are made.
+class TensorChecker {
+ public:
+  explicit TensorChecker(const char*) {}
+  constexpr bool ok() const { return false; }
+  constexpr api::Status status() const { return api::kOk; }
+  template <int kCount>
+  void Take(api::Context*, const api::Node*, const TensorSpec (&)[kCount], api::Tensor (&)[kCount]) {}
+  void Check(const TensorSpec&, api::Tensor) {}
+  void Size(const TensorSpec&, api::Tensor, int32_t) {}
+  void Require(bool, const char*) {}
+};
+#endif
 
 }  // namespace tinyprop
 

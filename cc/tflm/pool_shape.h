@@ -8,13 +8,13 @@
 namespace tinyprop {
 
 // delta: [B, OH, OW, C]. input: [B, IH, IW, C], or any tensor of that shape. Both of rank 4.
-Pool2DShape PoolShapeOf(const PoolGradOptions& options, const api::Tensor& delta,
-                        const api::Tensor& input);
+Pool2DShape PoolShapeOf(const PoolGradOptions& options, api::Tensor delta,
+                        api::Tensor input);
 
 // Checks that the tensors are maps that fit together and the options, so that no window leaves a map.
 // Nothing is checked if `check` has failed before.
-void CheckPool(const PoolGradOptions& options, const api::Tensor& delta, const api::Tensor& input,
-               const api::Tensor& gate, TensorChecker* check);
+void CheckPool(const PoolGradOptions& options, api::Tensor delta, api::Tensor input,
+               api::Tensor gate, TensorChecker* check);
 
 }  // namespace tinyprop
 

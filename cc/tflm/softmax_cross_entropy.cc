@@ -15,10 +15,13 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kLogits = 0;
-constexpr int kLabel = 1;
-constexpr int kLoss = 0;   // output
-constexpr int kDelta = 1;  // output
+enum { kLogits, kLabel, kLoss, kDelta };
+constexpr TensorSpec kSparseSpecs[] = {{"logits", TensorSpec::kFloat},
+                                       {"label", TensorSpec::kInt},
+                                       {"loss", TensorSpec::kOutput},
+                                       {"delta", TensorSpec::kOutput}};
+constexpr TensorSpec kDenseSpecs[] = {
+    kSparseSpecs[kLogits], {"label", TensorSpec::kFloat}, kSparseSpecs[kLoss], kSparseSpecs[kDelta]};
 
 using Options = LossOptions;
 
@@ -29,36 +32,36 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   if (data == nullptr || !CheckOptions(kSoftmaxCrossEntropyName, data->error)) return api::kError;
   const bool sparse = IsSparse(data->options);
 
-  TensorChecker check(kSoftmaxCrossEntropyName, context, node);
-  check.Counts(2, 2);
-  const api::Tensor logits = check.Input(kLogits, "logits", api::Type::kFloat32);
-  const api::Tensor label =
-      check.Input(kLabel, "label", sparse ? api::Type::kInt32 : api::Type::kFloat32);
-  const api::Tensor loss = check.Output(kLoss, "loss", api::Type::kFloat32);
-  const api::Tensor delta = check.Output(kDelta, "delta", api::Type::kFloat32);
-  check.Require(!check.ok() || logits.rank == 2, "needs logits of shape [batch, classes]");
+  TensorChecker check(kSoftmaxCrossEntropyName);
+  api::Tensor t[4];
+  check.Take(context, node, sparse ? kSparseSpecs : kDenseSpecs, t);
+  check.Require(!check.ok() || t[kLogits].rank() == 2, "needs logits of shape [batch, classes]");
   if (check.ok()) {
-    check.Size("label", label, sparse ? logits.dims[0] : logits.size());
-    check.Size("loss", loss, logits.dims[0]);
-    check.Size("delta", delta, logits.size());
+    const int32_t batch = t[kLogits].dims()[0], size = t[kLogits].size();
+    check.Size(kSparseSpecs[kLabel], t[kLabel], sparse ? batch : size);
+    check.Size(kSparseSpecs[kLoss], t[kLoss], batch);
+    check.Size(kSparseSpecs[kDelta], t[kDelta], size);
   }
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
+  api::Tensor t[4];
+  TensorsOf(context, node, kSparseSpecs, t);
   const Options& options = DataOf<Options>(node)->options;
-  const Span<const float> logits = api::Input(context, node, kLogits).floats();
-  const api::Tensor label = api::Input(context, node, kLabel);
-  const Span<float> loss = api::Output(context, node, kLoss).floats();
-  const Span<float> delta = api::Output(context, node, kDelta).floats();
+  const Span<const float> logits = t[kLogits].floats();
+  const Span<float> loss = t[kLoss].floats();
+  const Span<float> delta = t[kDelta].floats();
+  const auto* const classes_of = static_cast<const int32_t*>(t[kLabel].data());
+  const float* const targets = t[kLabel].float_data();
 
   const int32_t classes = logits.size / loss.size;
   for (int32_t b = 0; b < loss.size; ++b) {
     const Span<const float> z = logits.subspan(b * classes, classes);
     const Span<float> d = delta.subspan(b * classes, classes);
     loss[b] = IsSparse(options)
-                  ? SoftmaxCrossEntropySparse(z, label.ints()[b], d)
-                  : SoftmaxCrossEntropyDense(z, label.floats().subspan(b * classes, classes), d);
+                  ? SoftmaxCrossEntropySparse(z, classes_of[b], d)
+                  : SoftmaxCrossEntropyDense(z, {targets + b * classes, classes}, d);
   }
   ActivationGrad(static_cast<Activation>(options.fused_activation), logits, delta);
   return api::kOk;

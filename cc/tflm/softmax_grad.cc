@@ -18,9 +18,9 @@
 namespace tinyprop {
 namespace {
 
-constexpr int kDelta = 0;
-constexpr int kOutput = 1;
-constexpr int kGate = 2;
+enum { kDelta, kOutput, kGate };
+constexpr TensorSpec kSpecs[] = {
+    {"delta", TensorSpec::kMutable}, {"output", TensorSpec::kFloat}, {"gate", TensorSpec::kInt}};
 
 using Options = SoftmaxGradOptions;
 
@@ -28,24 +28,24 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const auto* data = DataOf<Options>(node);
   if (data == nullptr || !CheckOptions(kSoftmaxGradName, data->error)) return api::kError;
 
-  TensorChecker check(kSoftmaxGradName, context, node);
-  check.Counts(3, 0);
-  const api::Tensor delta = check.MutableInput(kDelta, "delta", api::Type::kFloat32);
-  const api::Tensor output = check.Input(kOutput, "output", api::Type::kFloat32);
-  const api::Tensor gate = check.Input(kGate, "gate", api::Type::kInt32);
+  TensorChecker check(kSoftmaxGradName);
+  api::Tensor t[3];
+  check.Take(context, node, kSpecs, t);
   if (check.ok()) {
-    check.Size("output", output, delta.size());
-    check.Require(output.rank >= 1, "needs an output of shape [batch, ..., classes]");
-    check.Require(delta.size() % gate.size() == 0, "needs a delta that the batch divides");
+    check.Size(kSpecs[kOutput], t[kOutput], t[kDelta].size());
+    check.Require(t[kOutput].rank() >= 1, "needs an output of shape [batch, ..., classes]");
+    check.Require(t[kDelta].size() % t[kGate].size() == 0, "needs a delta that the batch divides");
   }
   return check.status();
 }
 
 api::Status Invoke(api::Context* context, api::Node* node) {
-  if (!AnyTrained(api::Input(context, node, kGate).ints())) return api::kOk;
-  const api::Tensor output = api::Input(context, node, kOutput);
-  SoftmaxGrad(DataOf<Options>(node)->options.beta, output.dims[output.rank - 1], output.floats(),
-              api::Input(context, node, kDelta).floats());
+  api::Tensor t[3];
+  TensorsOf(context, node, kSpecs, t);
+  if (!AnyTrained(t[kGate].ints())) return api::kOk;
+  const api::Tensor output = t[kOutput];
+  SoftmaxGrad(DataOf<Options>(node)->options.beta, output.dims()[output.rank() - 1], output.floats(),
+              t[kDelta].floats());
   return api::kOk;
 }
 

@@ -21,6 +21,13 @@
 #include "tensorflow/lite/micro/micro_log.h"
 #endif
 
+// Ops look at many tensors, and flash is scarcer than the time of a call.
+#if defined(__GNUC__)
+#define TINYPROP_NOINLINE __attribute__((noinline))
+#else
+#define TINYPROP_NOINLINE
+#endif
+
 namespace tflite {
 namespace micro {}
 }  // namespace tflite
@@ -52,22 +59,37 @@ constexpr int kUint8Code = kTfLiteUInt8;
 constexpr int kInt16Code = kTfLiteInt16;
 constexpr int kInt8Code = kTfLiteInt8;
 
-// A tensor of the running interpreter. `data` is null before memory is planned (in Prepare), except
-// for constants; a tensor that an op leaves out (index -1) has exists == false.
-struct Tensor {
-  bool exists = false;
-  void* data = nullptr;
-  const int* dims = nullptr;
-  int rank = 0;
-  Type type = Type::kOther;
+// A tensor of the running interpreter, or none if the op leaves it out (index -1). No larger than
+// a pointer.
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(const TfLiteEvalTensor* eval) : eval_(eval) {}
 
-  int32_t size() const {
+  bool exists() const { return eval_ != nullptr; }
+  // Null before memory is planned (in Prepare), except for constants, and without a tensor.
+  TINYPROP_NOINLINE void* data() const { return exists() ? eval_->data.data : nullptr; }
+  // Of a tensor that exists.
+  const int* dims() const { return eval_->dims->data; }
+  int rank() const { return eval_->dims->size; }
+  Type type() const {
+    return eval_->type == kTfLiteFloat32 ? Type::kFloat32
+           : eval_->type == kTfLiteInt32 ? Type::kInt32
+                                         : Type::kOther;
+  }
+  // Elements; 0 without a tensor.
+  TINYPROP_NOINLINE int32_t size() const {
+    if (!exists()) return 0;
     int32_t product = 1;
-    for (int i = 0; i < rank; ++i) product *= dims[i];
+    for (int i = 0; i < rank(); ++i) product *= dims()[i];
     return product;
   }
-  Span<float> floats() const { return {static_cast<float*>(data), exists ? size() : 0}; }
-  Span<int32_t> ints() const { return {static_cast<int32_t*>(data), exists ? size() : 0}; }
+  Span<float> floats() const { return {static_cast<float*>(data()), size()}; }
+  float* float_data() const { return static_cast<float*>(data()); }
+  Span<int32_t> ints() const { return {static_cast<int32_t*>(data()), size()}; }
+
+ private:
+  const TfLiteEvalTensor* eval_ = nullptr;
 };
 
 inline int InputCount(const Node* node) { return node->inputs == nullptr ? 0 : node->inputs->size; }
@@ -76,26 +98,16 @@ inline int OutputCount(const Node* node) {
 }
 
 namespace internal {
-inline Tensor TensorAt(Context* context, const TfLiteIntArray* indices, int position) {
-  Tensor tensor;
-  if (indices == nullptr || position >= indices->size || indices->data[position] < 0) return tensor;
-  const TfLiteEvalTensor* eval = GetMicroContext(context)->GetEvalTensor(indices->data[position]);
-  if (eval == nullptr) return tensor;
-  tensor.exists = true;
-  tensor.data = eval->data.data;
-  tensor.dims = eval->dims->data;
-  tensor.rank = eval->dims->size;
-  tensor.type = eval->type == kTfLiteFloat32 ? Type::kFloat32
-                : eval->type == kTfLiteInt32 ? Type::kInt32
-                                             : Type::kOther;
-  return tensor;
+TINYPROP_NOINLINE inline Tensor TensorAt(Context* context, const TfLiteIntArray* indices, int position) {
+  if (indices == nullptr || position >= indices->size || indices->data[position] < 0) return Tensor();
+  return Tensor(GetMicroContext(context)->GetEvalTensor(indices->data[position]));
 }
 }  // namespace internal
 
-inline Tensor Input(Context* context, const Node* node, int position) {
+TINYPROP_NOINLINE inline Tensor Input(Context* context, const Node* node, int position) {
   return internal::TensorAt(context, node->inputs, position);
 }
-inline Tensor Output(Context* context, const Node* node, int position) {
+TINYPROP_NOINLINE inline Tensor Output(Context* context, const Node* node, int position) {
   return internal::TensorAt(context, node->outputs, position);
 }
 

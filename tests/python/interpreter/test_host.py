@@ -77,7 +77,7 @@ def test_tensors_of_a_wrong_shape_stop_the_interpreter_with_a_message(model):
 
 
 @pytest.mark.parametrize(("position", "message"), [
-    (0, "delta is a constant"), (3, "cannot update constant weights"), (4, "cannot update a constant bias"),
+    (0, "delta is a constant"), (3, "needs variable weights"), (4, "needs a variable bias"),
     (8, "state is a constant"),
 ])
 def test_an_op_refuses_to_write_into_a_constant(model, position, message):
