@@ -210,13 +210,16 @@ class Trainer:
         self._start(self.model.data, step=0)
 
     def save_weights(self, path: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
-        """Writes weights, running maxima and step count as a weight record (SPEC.md)."""
+        """Writes weights, running maxima and step count as a weight record (SPEC.md).
+
+        A device that loads it goes on with its schedule at the same step.
+        """
         record = weights.WeightRecord(self._values(), self.step)
         return files.write_whole(path, weights.pack(self.model.training, record), overwrite=overwrite)
 
     def load_weights(self, path: str | os.PathLike) -> None:
-        """Reads a weight record; it has to be of this model."""
-        record = weights.unpack(self.model.training, files.read_bytes(path), str(path))
+        """Reads a weight record of this model, or the newest one in a dump of a device's weight storage."""
+        record = weights.unpack_any(self.model.training, files.read_bytes(path), str(path))
         shapes = [self.model.graph.tensors[v.initial].shape for v in self.model.training.variables]
         values = [v.reshape(shape) for v, shape in zip(record.values, shapes, strict=True)]
         self._start(self.model.with_values(values), record.step)
