@@ -160,6 +160,8 @@ bool WriteRecord(const Device& device, const TrainingState& state, const RecordH
   for (uint32_t offset = 0; offset < bytes; offset += storage.erase_size) {
     if (!storage.erase(storage.context, address + offset)) return false;
   }
+  // If a program could come through before its erase, it could complete a record that an earlier cut has left torn.
+  if (!device.Sync()) return false;
   RecordWriter writer(device, address);
   if (!writer.Write(&header, sizeof header)) return false;
   for (int32_t v = 0; v < state.variable_count; ++v) {
@@ -244,7 +246,7 @@ Status WeightStore::Load(TrainingState* state) {
   const RecordHeader& header = slot.header;
   uint32_t crc = Crc32(0, &header, sizeof header);
   uint32_t address = slot.address + sizeof header;
-  if (!device.Crc(address, header.variable_count * 4, &crc)) return Status::kLoadInterrupted;
+  if (!device.Crc(address, header.variable_count * 4, &crc)) return Status::kStorageFailed;
   address += header.variable_count * 4;
   for (int32_t v = 0; v < state->variable_count; ++v) {
     const Span<float> values = state->variable(state->context, v);
