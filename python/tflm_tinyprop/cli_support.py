@@ -74,7 +74,10 @@ def make_config(method: str | None, ratio: float, settings: list[str] | None,
 
 
 def make_schedule(kind: str, learning_rate: float, steps: int, warmup: float, first_step: int):
-    """A number, or Keras' linear warm-up and cosine annealing over `steps` steps from first_step on."""
+    """A number, or Keras' linear warm-up and cosine annealing over `steps` steps from first_step on.
+
+    The rates are those of firmware's LearningRateSchedule::WarmupCosine.
+    """
     if kind == "constant":
         return learning_rate
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -83,10 +86,11 @@ def make_schedule(kind: str, learning_rate: float, steps: int, warmup: float, fi
     warmup_steps = min(steps - 1, round(warmup * steps))
     cosine = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup_steps else learning_rate,
-        decay_steps=max(1, steps - warmup_steps),
+        decay_steps=steps + 1 - warmup_steps,
         warmup_target=learning_rate if warmup_steps else None, warmup_steps=warmup_steps,
     )
-    # Step 0 of a warm-up from 0 would train nothing, so the schedule is read one step ahead.
+    # Step 0 of a warm-up from 0 would train nothing, so the schedule is read one step ahead; and it ends a step
+    # later, or the last step would train nothing.
     return lambda step: float(cosine(step - first_step + 1))
 
 

@@ -1,0 +1,53 @@
+"""The firmware's learning rates against Keras' own schedule."""
+
+import keras
+import numpy as np
+import pytest
+from runtime_abi import schedule_rates
+
+from tflm_tinyprop.cli_support import make_schedule
+
+
+@pytest.mark.parametrize(("warmup", "total", "final"), [(0, 50, 0.0), (10, 200, 0.0), (1, 2, 0.0), (400, 4000, 0.001)])
+def test_it_is_keras_cosine_decay_one_step_ahead(warmup, total, final):
+    peak = 0.125
+    cosine = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else peak, decay_steps=total + 1 - warmup, alpha=final / peak,
+        warmup_target=peak if warmup else None, warmup_steps=warmup,
+    )
+    rates = schedule_rates(peak, final, warmup, total, 0, total + 5)
+    expected = [float(cosine(step + 1)) for step in range(total + 5)]
+    np.testing.assert_allclose(rates, expected, rtol=0, atol=3e-8 + 3e-7 * peak)
+    assert (rates[:total] > 0).all()
+    assert (rates[total:] == np.float32(final)).all()
+
+
+def test_the_command_line_trains_with_the_same_rates():
+    expected = schedule_rates(0.02, 0.0, 5, 60, 0, 60)
+    schedule = make_schedule("cosine", 0.02, 60, 5 / 60, first_step=7)
+    np.testing.assert_allclose([schedule(step) for step in range(7, 67)], expected, atol=1e-8)
+
+
+def test_it_goes_on_from_any_position():
+    whole = schedule_rates(0.1, 0.01, 100, 10_000, 0, 10_000)
+    for first in (0, 99, 100, 5_000, 9_990):
+        assert (schedule_rates(0.1, 0.01, 100, 10_000, first, 10) == whole[first : first + 10]).all()
+
+
+def test_long_schedules_keep_their_shape():
+    steps = 40_000_000  # beyond the integers that float32 can tell apart
+    rates = schedule_rates(0.1, 0.0, 0, steps, steps // 2, 3)
+    np.testing.assert_allclose(rates, 0.05, rtol=1e-5)
+
+
+def test_without_an_end_the_rate_stays():
+    assert (schedule_rates(0.1, 0.0, 0, 0, 0, 5) == np.float32(0.1)).all()
+    np.testing.assert_allclose(schedule_rates(0.1, 0.0, 2, 0, 0, 4), [0.05, 0.1, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("schedule", [
+    (float("nan"), 0.0, 0, 10), (-0.1, 0.0, 0, 10), (float("inf"), 0.0, 0, 0), (0.1, -0.1, 0, 10),
+    (0.1, float("nan"), 0, 10), (0.1, 0.0, 11, 10),
+])
+def test_invalid_schedules(schedule):
+    assert schedule_rates(*schedule, first=0, count=1) is None
