@@ -6,14 +6,19 @@ export PYTHON
 
 SETUP := tools/setup.sh
 VENV_BIN := .venv/bin
-CC_SOURCES := $(shell find cc/core cc/tflm cc/host tflm_tinyprop -name '*.cc' -o -name '*.h')
+CC_SOURCES := $(shell find cc/core cc/runtime cc/tflm cc/host tflm_tinyprop -name '*.cc' -o -name '*.h')
+BOARDS := mps2-an385 mps2-an386 mps2-an500 mps2-an505 mps3-an547
 
 # One test runs the plugin in each of these; .venv holds the one that pyproject.toml pins.
 TFLM_VERSIONS := 0.dev20250603235359 0.dev20260203175027 0.dev20260928214037 0.dev20261023182759
 TFLM_WHEELS := $(TFLM_VERSIONS:%=build/wheels/%/.installed)
 
+TEST_ENVIRONMENT = TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so) \
+  TINYPROP_TFLM_WHEELS=$(abspath build/wheels) TINYPROP_FIRMWARE=$(abspath build/firmware)
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo trainings docs test cc-test sanitize py-test bench bazel-test clean debian-build debian-test debian-arm debian-bench
+.PHONY: help build demo study trainings docs test cc-test sanitize firmware firmware-test firmware-tflm py-test bench \
+  bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,12 +36,28 @@ cc-test: debian-test ## C++ tests
 sanitize: debian-test ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call ctest,build/sanitize,-DTINYPROP_SANITIZE=ON)
 
-py-test: build cc-test debian-arm $(TFLM_WHEELS) ## Python tests
-	TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so) TINYPROP_TFLM_WHEELS=$(abspath build/wheels) \
-	  $(VENV_BIN)/python -m pytest -n 2 --dist loadfile
+py-test: build cc-test firmware $(TFLM_WHEELS) ## Python tests, those of the firmware among them
+	$(TEST_ENVIRONMENT) $(VENV_BIN)/python -m pytest -n 2 --dist loadfile
+
+firmware: debian-arm ## cross-compile the programs of tests/firmware for five boards, and for the host
+	@$(call firmware,host,)
+	@for board in $(BOARDS); do \
+	  $(call firmware,$$board,-DCMAKE_TOOLCHAIN_FILE=$(abspath tests/firmware/toolchain.cmake)) || exit 1; done
+
+firmware-test: build firmware ## only the tests of the firmware, on QEMU
+	$(TEST_ENVIRONMENT) $(VENV_BIN)/python -m pytest tests/python/firmware
+
+firmware-tflm: build debian-arm ## the complete firmware on QEMU, with the TFLM that TFLM_INCLUDE and TFLM_LIBRARY name
+	$(VENV_BIN)/python tests/firmware_tflm/run.py --out build/firmware-tflm
 
 bench: build debian-bench ## benchmarks; results in out/bench
 	$(VENV_BIN)/python benchmarks/bench.py --out out/bench
+
+bench-arm: build debian-arm ## instructions on Cortex-M4F, beside the peers' figures; results in out/bench
+	$(VENV_BIN)/python benchmarks/bench_arm.py --out out/bench
+
+sizes: build debian-arm ## bytes of code on Cortex-M0+, M4F and M55; results in out/sizes
+	$(VENV_BIN)/python tools/sizes.py --out out/sizes
 
 trainings: build ## convolutional networks on real data (TINYPROP_DATA_DIR); results in out/trainings
 	$(VENV_BIN)/python benchmarks/trainings.py --out out/trainings
@@ -60,12 +81,18 @@ cmake --build $(1) --parallel $(JOBS) > /dev/null && \
 ctest --test-dir $(1) --output-on-failure --parallel $(JOBS)
 endef
 
+# $(call firmware,board,CMake options)
+define firmware
+cmake -S tests/firmware -B build/firmware/$(1) -DBOARD=$(1) $(2) > /dev/null && \
+cmake --build build/firmware/$(1) --parallel $(JOBS) > /dev/null
+endef
+
 debian-build:
 	@$(SETUP) debian cmake libusb-1.0-0
 debian-test: debian-build
 	@$(SETUP) debian doctest-dev
 debian-arm: debian-build
-	@$(SETUP) debian gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib
+	@$(SETUP) debian gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm
 debian-bench: debian-build
 	@$(SETUP) debian valgrind
 

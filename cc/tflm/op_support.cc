@@ -15,7 +15,8 @@ bool HasElements(api::Tensor tensor) {
 }  // namespace
 #endif
 
-bool CheckOptions(const char* op, OptionsError error) {
+// With stripped error strings nothing reads op.
+bool CheckOptions([[maybe_unused]] const char* op, OptionsError error) {
   switch (error) {
     case OptionsError::kNone:
       return true;
@@ -51,12 +52,10 @@ void TensorsOf(api::Context* context, const api::Node* node, const TensorSpec* s
 }
 
 #if !defined(TINYPROP_STRIP_CHECKS)
-void TensorChecker::Fail(const char* role, const char* what) {
+// With stripped error strings nothing reads the texts.
+void TensorChecker::Fail([[maybe_unused]] const char* role, [[maybe_unused]] const char* what) {
   ok_ = false;
   TINYPROP_LOG("%s: %s %s", op_, role, what);
-  // With stripped error strings nothing reads them.
-  (void)role;
-  (void)what;
 }
 
 void TensorChecker::Take(api::Context* context, const api::Node* node, const TensorSpec* specs, int count,
