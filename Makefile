@@ -7,6 +7,7 @@ export PYTHON
 SETUP := tools/setup.sh
 VENV_BIN := .venv/bin
 CC_SOURCES := $(shell find cc/core cc/runtime cc/tflm cc/host tflm_tinyprop -name '*.cc' -o -name '*.h')
+STUDIES := $(filter-out studies/small.yaml,$(wildcard studies/*.yaml))
 BOARDS := mps2-an385 mps2-an386 mps2-an500 mps2-an505 mps3-an547
 
 # One test runs the plugin in each of these; .venv holds the one that pyproject.toml pins.
@@ -17,7 +18,7 @@ TEST_ENVIRONMENT = TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so)
   TINYPROP_TFLM_WHEELS=$(abspath build/wheels) TINYPROP_FIRMWARE=$(abspath build/firmware)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo study trainings docs test cc-test sanitize firmware firmware-test firmware-tflm py-test bench \
+.PHONY: help build demo study docs test cc-test sanitize firmware firmware-test firmware-tflm py-test bench \
   bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench
 
 help: ## this list
@@ -59,8 +60,8 @@ bench-arm: build debian-arm ## instructions on Cortex-M4F, beside the peers' fig
 sizes: build debian-arm ## bytes of code on Cortex-M0+, M4F and M55; results in out/sizes
 	$(VENV_BIN)/python tools/sizes.py --out out/sizes
 
-trainings: build ## convolutional networks on real data (TINYPROP_DATA_DIR); results in out/trainings
-	$(VENV_BIN)/python benchmarks/trainings.py --out out/trainings
+study: build ## the whole study (TINYPROP_DATA_DIR; hours); runs in out/study, report in docs/study
+	$(VENV_BIN)/tinyprop study $(STUDIES) --out out/study --report docs/study
 
 docs: build ## put the figures of the last demo and bench into README.md
 	$(VENV_BIN)/python tools/readme_tables.py

@@ -1,18 +1,22 @@
 """Puts measured figures into README.md, between its markers: `make docs`.
 
-Reads what `make demo`, `make bench` and `make trainings` left in out/; the table of supported ops comes from
-the rules themselves.
+Reads what `make demo`, `make bench`, `make bench-arm`, `make sizes` and `make firmware-test` left in out/, and the study's
+results in docs/study; the table of supported ops comes from the rules themselves.
 """
 
 import json
 import pathlib
 import re
 import sys
+from statistics import fmean as mean
 
 from tflm_tinyprop import files
 from tflm_tinyprop.demo import report
 from tflm_tinyprop.rules import RULES
 from tflm_tinyprop.rules.layer import LayerRule
+
+V2_LABEL = "TinyProp v2"
+COMPARISONS = ("mnist", "images", "sensors")  # studies that compare methods
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -42,14 +46,48 @@ def bench_table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def training_table(rows: list[dict]) -> str:
-    lines = ["| task | method | seeds | accuracy before | after | backward effort | step effort | skipped | time |",
+def study_table(rows: list[dict]) -> str:
+    """Full and v2 of every comparison of methods, means over the seeds."""
+    lines = ["| data | model | seeds | full | v2 | points to full | backward effort | step effort | skipped |",
              "|---|---|---:|---:|---:|---:|---:|---:|---:|"]
-    for row in rows:
-        lines.append(
-            f"| {row['description']} | {report.LABELS[row['method']]} | {len(row['seeds'])} | {row['accuracy_before']:.3f} "
-            f"| {row['accuracy_after']:.3f} | {row['backward_effort']:.3f} | {row['step_effort']:.3f} "
-            f"| {row['skip_rate']:.3f} | {row['seconds']:.0f} s |")
+    plain = [r for r in rows if r["status"] == "finished" and r["swept"] is None
+             and r["settings.perturbation.kind"] == "none"]
+    groups: dict[tuple, dict[str, list]] = {}
+    for row in plain:
+        place = tuple(row[key] for key in ("study", "experiment", "settings.data.name", "settings.model.name"))
+        groups.setdefault(place, {}).setdefault(row["method_label"], []).append(row)
+    for (study, experiment, data, model), methods in groups.items():
+        if not {"full", V2_LABEL} <= methods.keys() or study not in COMPARISONS:
+            continue
+        full, v2 = methods["full"], methods[V2_LABEL]
+        score = f"final.{v2[0]['metric']}"
+        means = [mean(row[score] for row in runs) for runs in (full, v2)]
+        start = "fine-tuned" if v2[0].get("settings.pretrain.epochs") else "from scratch"
+        name = f"{data}, {start}" + (" (AUC)" if score == "final.auc" else "")
+        costs = " | ".join(f"{mean(row[f'final.{cost}'] for row in v2):.3f}"
+                           for cost in ("backward_effort", "step_effort", "skip_rate"))
+        lines.append(f"| {name} | {model} | {len(v2)} | {means[0]:.3f} | {means[1]:.3f} "
+                     f"| {100 * (means[1] - means[0]):+.2f} | {costs} |")
+    return "\n".join(lines)
+
+
+def sizes_table(report: dict) -> str:
+    processors = report["processors"]
+    lines = ["| code + constants, bytes at -Os | " + " | ".join(processors) + " |", "|---|" + "---:|" * len(processors)]
+    for group in ("ops", "together"):
+        for name in next(iter(processors.values()))[group]:
+            cells = (measured[group][name] for measured in processors.values())
+            lines.append(f"| {name} | " + " | ".join(f"{c['code']:,} + {c['constants']:,}" for c in cells) + " |")
+    return "\n".join(lines)
+
+
+def boards_table(boards: dict) -> str:
+    lines = ["| board | processor | decisions and k | largest difference of a weight | stack of Step |",
+             "|---|---|---|---:|---:|"]
+    for board, row in boards.items():
+        same = "the same" if row["same_decisions"] and row["same_k"] else "DIFFER"
+        lines.append(f"| {board} | {row['processor']} | {same} | {row['largest_difference_of_a_weight']:.1e} "
+                     f"| {row['stack_of_step_bytes']:,} bytes |")
     return "\n".join(lines)
 
 
@@ -71,7 +109,10 @@ def replace(text: str, marker: str, content: str) -> str:
 TABLES = (
     ("demo", "out/demo/report.json", demo_table),
     ("bench", "out/bench/bench.json", bench_table),
-    ("trainings", "out/trainings/summary.json", training_table),
+    ("study", "docs/study/results.json", study_table),
+    ("bench-arm", "out/bench/bench_arm.json", bench_table),
+    ("sizes", "out/sizes/sizes.json", sizes_table),
+    ("firmware-test", "out/firmware/boards.json", boards_table),
 )
 
 

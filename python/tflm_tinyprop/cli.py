@@ -67,8 +67,11 @@ def convert(
     trainable_layers: Annotated[str, typer.Option(help="'all', the number of last layers, or names with commas.")] = "all",
     loss: Annotated[str, typer.Option(help="sparse_categorical_crossentropy, categorical_crossentropy or mean_squared_error.")] = "sparse_categorical_crossentropy",
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per training step.")] = 1,
-    method: Annotated[Method, typer.Option(help="Which settings to store as the model's default.")] = Method.v2,
+    method: Annotated[Optional[Method], typer.Option(
+        help="Which settings to store as the model's default; v2 if neither this nor --config is given.")] = None,
     ratio: Annotated[float, typer.Option(help="Share of gradients kept by top-k.")] = 0.1,
+    config: Annotated[Optional[pathlib.Path], typer.Option(
+        help="JSON file with settings of TinyPropConfig, as tune writes it.")] = None,
     settings: Settings = None,
     labels: Annotated[Optional[pathlib.Path], typer.Option(help="Text file with one class name a line.")] = None,
     overwrite: Overwrite = False,
@@ -82,7 +85,8 @@ def convert(
         trainable = convert_model(
             support.read_model(model),
             trainable_layers=support.parse_layers(trainable_layers), loss=loss, batch_size=batch_size,
-            config=support.make_config(method.value, ratio, settings), labels=support.read_labels(labels),
+            config=support.stored_config(config, method.value if method else None, ratio, settings),
+            labels=support.read_labels(labels),
         )
         trainable.save(output, overwrite=overwrite)
         trainable.summary()
@@ -155,6 +159,49 @@ def train(
 
 
 @app.command()
+def tune(
+    model: Annotated[pathlib.Path, typer.Argument(help=".keras, .h5 or .tflite; every trial starts from its weights.")],
+    data: Data,
+    budget: Annotated[float, typer.Option(help="Largest backward effort, as a share of full backpropagation.")] = 0.10,
+    output: Annotated[pathlib.Path, typer.Option(help="Configuration to write, for convert --config.")] = pathlib.Path(
+        "tinyprop_config.json"),
+    storage: Annotated[Optional[pathlib.Path], typer.Option(
+        help="File of the search, which goes on there; default: the output with suffix .journal.")] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Configurations to try, the default first.")] = 50,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 10,
+    learning_rate: Annotated[float, typer.Option(help="Peak learning rate; warm-up and cosine as for train.")] = 0.02,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples per training step.")] = 1,
+    trainable_layers: Annotated[str, typer.Option(help="As for convert.")] = "all",
+    loss: Annotated[str, typer.Option(help="As for convert.")] = "sparse_categorical_crossentropy",
+    seed: Annotated[int, typer.Option(min=0, help="Of the split, the order of the samples and the search.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings per trial; their means count.")] = 1,
+    validation_share: Annotated[float, typer.Option(help="Share of the training part to judge by.")] = 0.2,
+    overwrite: Overwrite = False,
+):
+    """Search the settings with the best accuracy within a budget of backward effort; goes on after Ctrl-C."""
+    with support.reported_errors():
+        from tflm_tinyprop import config_file, files
+        from tflm_tinyprop import tune as search
+        from tflm_tinyprop.tuning import table
+
+        files.check_writable(output, overwrite=overwrite)
+        x, y, _ = support.load_data(data)  # the test part decides nothing
+        result = search(
+            support.read_model(model), x, y, budget=budget, trials=trials, epochs=epochs, learning_rate=learning_rate,
+            batch_size=batch_size, trainable_layers=support.parse_layers(trainable_layers), loss=loss, seed=seed,
+            seeds=seeds, validation_share=validation_share, storage=storage or output.with_suffix(".journal"),
+            echo=typer.echo)
+        *found, conclusion = table.lines(result)
+        typer.echo("\n".join(["", *found]))
+        if result.chosen:
+            config_file.write_config(output, result.chosen.config, overwrite=overwrite)
+            typer.echo(f"wrote {output}, for tinyprop convert --config")
+        typer.echo(conclusion)
+        if not result.chosen:
+            raise typer.Exit(1)
+
+
+@app.command()
 def evaluate(
     model: Annotated[pathlib.Path, typer.Argument(help="Trainable .tflite")],
     data: Data,
@@ -210,6 +257,28 @@ def fit_memory(
             typer.echo(json.dumps(memory_fit.as_dict(fits, ram_bytes, stopped_by), indent=2))
         else:
             memory_fit.print_fits(fits, ram_bytes, stopped_by, typer.echo)
+
+
+@app.command()
+def study(
+    files: Annotated[list[pathlib.Path], typer.Argument(help="YAML files; studies/README.md describes their keys.")],
+    out: Annotated[pathlib.Path, typer.Option(help="Folder of runs; finished ones are kept.")] = pathlib.Path("out/study"),
+    data: Annotated[Optional[pathlib.Path], typer.Option(
+        help="Folder of the data sets.", envvar="TINYPROP_DATA_DIR")] = None,
+    report: Annotated[Optional[pathlib.Path], typer.Option(help="Folder of report and results; default: --out.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 2,
+    download: Annotated[bool, typer.Option("--download", help="Let Keras fetch its data sets from the network.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the runs.")] = False,
+):
+    """Compare methods over data sets, models and seeds; goes on where an interrupted study stopped."""
+    with support.reported_errors():
+        from tflm_tinyprop.study import run_study
+
+        summary = run_study(files, out, data=data, jobs=jobs, download=download, report_folder=report,
+                            dry_run=dry_run, echo=typer.echo)
+        if summary.failed:
+            typer.echo(f"{len(summary.failed)} of {summary.runs} runs failed; the report lists their errors", err=True)
+            raise typer.Exit(1)
 
 
 @app.command()

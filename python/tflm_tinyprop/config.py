@@ -38,7 +38,7 @@ class TinyPropConfig:
     s_max: float = 1.0
     zeta: float = 0.8
     d_min: float = 0.0
-    d_max: float = 2.0
+    d_max: float = 4.0
     beta: float = 1.0
     threshold: float = 0.5
     decay: float = 1.0
