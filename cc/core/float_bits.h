@@ -24,16 +24,6 @@ inline uint32_t MagnitudeBits(float value) { return BitsOf(value) & 0x7fffffffu;
 // False for NaN and for both infinities.
 inline bool IsFinite(float value) { return MagnitudeBits(value) < 0x7f800000u; }
 
-// True if every element is finite (an empty span is).
-inline bool AllFinite(Span<const float> values) {
-  uint32_t largest = 0;
-  for (int32_t i = 0; i < values.size; ++i) {
-    const uint32_t magnitude = MagnitudeBits(values[i]);
-    largest = magnitude > largest ? magnitude : largest;
-  }
-  return largest < 0x7f800000u;
-}
-
 }  // namespace tinyprop
 
 #endif  // TINYPROP_CC_CORE_FLOAT_BITS_H_

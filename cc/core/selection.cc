@@ -9,7 +9,7 @@
 namespace tinyprop {
 namespace {
 
-// Up to this many elements are ordered directly. It bounds the stack (8 bytes each).
+// Up to this many elements are ordered directly. It bounds the stack (4 bytes each).
 constexpr int32_t kMaxCandidates = 64;
 
 // Below this many elements ordering all of them costs less than a histogram.
@@ -138,7 +138,6 @@ Range FindRange(Span<const float> values, int32_t k) {
   Range range = {0, 0x7fffffffu, values.size, k};
   if (values.size < kMinHistogramElements) return range;
   {
-    int32_t histogram[kBins] = {};
 #if defined(__OPTIMIZE_SIZE__)
     constexpr bool fine = false;
 #else
@@ -147,6 +146,8 @@ Range FindRange(Span<const float> values, int32_t k) {
     const int32_t shift = fine ? kFineShift : kFirstShift;
     int32_t first = GuessFirstBin(values);
     if (fine) first = GuessFirstFineBin(values, k, first);
+    // Not earlier: the guess has a histogram of its own, and both can lie in the same part of the stack.
+    int32_t histogram[kBins] = {};
     CountAll(values, shift, first, histogram);
     range = Narrow(range, shift, first, histogram);
   }
@@ -166,52 +167,60 @@ Range FindRange(Span<const float> values, int32_t k) {
   return range;
 }
 
-// Sorts in descending order.
-void InsertionSort(uint32_t* m, int32_t n) {
-  for (int32_t i = 1; i < n; ++i) {
-    const uint32_t inserted = m[i];
-    int32_t j = i;
-    for (; j > 0 && m[j - 1] < inserted; --j) m[j] = m[j - 1];
-    m[j] = inserted;
-  }
-}
-
-// The k-th largest (k from 1) of n magnitudes, by Hoare's quickselect with a median-of-three pivot, the
-// last few by insertion. Reorders `m`: everything left of m[k - 1] is >= it, everything right of it <=.
-uint32_t KthLargest(uint32_t* m, int32_t n, int32_t k) {
-  constexpr int32_t kFew = 10;
+// Puts the positions of the k largest (k from 1) of n to the front, the k-th last among them, by Hoare's
+// quickselect. Positions alone: the magnitudes beside them would double the memory.
+void MoveLargestToFront(const float* values, int32_t* position, int32_t n, int32_t k) {
+  const auto magnitude = [=](int32_t i) __attribute__((always_inline)) { return MagnitudeBits(values[position[i]]); };
   int32_t lo = 0;
   int32_t hi = n - 1;
   const int32_t target = k - 1;
-  while (hi - lo >= kFew) {
-    const uint32_t a = m[lo], b = m[(lo + hi) >> 1], c = m[hi];
-    const uint32_t pivot = a < b ? (b < c ? b : (a < c ? c : a)) : (a < c ? a : (b < c ? c : b));
+  while (lo < hi) {
+    const uint32_t pivot = magnitude((lo + hi) >> 1);
     int32_t i = lo;
     int32_t j = hi;
     do {
-      while (m[i] > pivot) ++i;
-      while (m[j] < pivot) --j;
+      while (magnitude(i) > pivot) ++i;
+      while (magnitude(j) < pivot) --j;
       if (i > j) break;
-      const uint32_t swapped = m[i];
-      m[i++] = m[j];
-      m[j--] = swapped;
+      const int32_t swapped = position[i];
+      position[i++] = position[j];
+      position[j--] = swapped;
     } while (i <= j);
     if (target <= j) {
       hi = j;
     } else if (target >= i) {
       lo = i;
     } else {
-      return m[target];  // between the halves: equal to the pivot
+      return;  // between the halves: equal to the pivot
     }
   }
-  InsertionSort(m + lo, hi - lo + 1);
-  return m[target];
+}
+
+// Clears what lies below `magnitude`, and all but the first `ties` of what equals it.
+void KeepTies(uint32_t magnitude, int32_t ties, Span<float> values) {
+  for (float& value : values) {
+    const uint32_t m = MagnitudeBits(value);
+    if (m < magnitude || (m == magnitude && ties-- <= 0)) value = 0.0f;
+  }
+}
+
+// Of `count` candidates clears all but the `remaining` largest, of equal ones those that come first.
+void KeepLargest(int32_t* position, int32_t count, int32_t remaining, Span<float> values) {
+  MoveLargestToFront(values.data, position, count, remaining);
+  const uint32_t kth = MagnitudeBits(values[position[remaining - 1]]);
+  bool is_tied = false;
+  for (int32_t c = remaining; c < count; ++c) is_tied |= MagnitudeBits(values[position[c]]) == kth;
+  if (is_tied) {
+    int32_t ties = 0;
+    for (int32_t c = 0; c < remaining; ++c) ties += MagnitudeBits(values[position[c]]) == kth;
+    return KeepTies(kth, ties, values);
+  }
+  for (int32_t c = remaining; c < count; ++c) values[position[c]] = 0.0f;
 }
 
 // Clears what lies below the range, and inside it all but the `remaining` largest.
 void KeepFew(const Range& range, Span<float> values) {
   int32_t position[kMaxCandidates];
-  uint32_t magnitude[kMaxCandidates];
   const uint32_t low = range.low, high = range.high;
   int32_t count = 0;
   // A call an element, which is what -Os makes of it otherwise, would cost as much as the rest.
@@ -220,8 +229,7 @@ void KeepFew(const Range& range, Span<float> values) {
     if (m < low) {
       values[i] = 0.0f;
     } else if (m <= high) {
-      position[count] = i;
-      magnitude[count++] = m;
+      position[count++] = i;
     }
   };
   int32_t i = 0;
@@ -234,24 +242,7 @@ void KeepFew(const Range& range, Span<float> values) {
   }
 #endif
   for (; i < values.size; ++i) visit(i);
-  if (range.remaining == range.count) return;
-
-  const uint32_t kth = KthLargest(magnitude, range.count, range.remaining);
-  int32_t ties = 1;
-  for (int32_t c = 0; c < range.remaining - 1; ++c) ties += magnitude[c] == kth;
-  for (int32_t c = 0; c < range.count; ++c) {
-    float& value = values[position[c]];
-    const uint32_t m = MagnitudeBits(value);
-    if (m < kth || (m == kth && ties-- <= 0)) value = 0.0f;
-  }
-}
-
-// Clears what lies below `magnitude`, and all but the first `ties` of what equals it.
-void KeepTies(uint32_t magnitude, int32_t ties, Span<float> values) {
-  for (float& value : values) {
-    const uint32_t m = MagnitudeBits(value);
-    if (m < magnitude || (m == magnitude && ties-- <= 0)) value = 0.0f;
-  }
+  if (range.remaining < range.count) KeepLargest(position, range.count, range.remaining, values);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "cc/core/float_bits.h"
 #include "cc/core/vector_ops_arm.h"
 
 // The loops are written four elements at a time: -O2 then vectorises the block on SSE2 and NEON, and a
@@ -152,6 +153,22 @@ float SumOfMagnitudes(int32_t n, const float* x) {
   }
   for (; i < n; ++i) sum[0] += std::fabs(x[i]);
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+bool AllFinite(Span<const float> values) {
+  int32_t i = 0;
+#if defined(TINYPROP_HAS_VFP_LOOPS)
+  // Infinity and NaN make every sum of products with them infinity or NaN. Finite products may overflow, too: then
+  // the loop below looks at every element.
+  const int32_t blocks = values.size / 16;
+  if (blocks > 0 && IsFinite(vfp::SumOfPairProducts(blocks, values.data))) i = 16 * blocks;
+#endif
+  uint32_t largest = 0;
+  for (; i < values.size; ++i) {
+    const uint32_t magnitude = MagnitudeBits(values[i]);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return largest < 0x7f800000u;
 }
 
 }  // namespace tinyprop

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "cc/core/span.h"
+
 namespace tinyprop {
 
 // y[i] += a * x[i] for i in [0, n). x and y must not overlap.
@@ -29,6 +31,9 @@ void Clear(int32_t n, float* y);
 
 // Sum of |x[i]| for i in [0, n); not finite if an element is not, or if the sum overflows.
 float SumOfMagnitudes(int32_t n, const float* x);
+
+// True if every element is finite (none is).
+bool AllFinite(Span<const float> values);
 
 }  // namespace tinyprop
 

@@ -6,9 +6,10 @@
 
 #include <cstdint>
 
-// With MVE (Cortex-M55) the compiler's own vectors are wider.
-#if defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_FMA) && (__ARM_FP & 4) && \
-    !defined(__ARM_FEATURE_MVE) && !defined(__ARM_BIG_ENDIAN)
+// With MVE (Cortex-M55) the compiler's own vectors are wider. TINYPROP_NO_VFP_LOOPS turns these loops
+// off, for comparison.
+#if !defined(TINYPROP_NO_VFP_LOOPS) && defined(__GNUC__) && defined(__thumb2__) && defined(__ARM_FEATURE_FMA) && \
+    (__ARM_FP & 4) && !defined(__ARM_FEATURE_MVE) && !defined(__ARM_BIG_ENDIAN)
 #define TINYPROP_HAS_VFP_LOOPS 1
 
 namespace tinyprop {
@@ -70,6 +71,29 @@ inline void HandDownAndUpdateBlocks(int32_t blocks, float d, float a, const floa
       : [d] "t"(d), [a] "t"(a)
       : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "s16",
         "s17", "s18", "s19", "s20", "s21", "s22", "s23", "cc", "memory");
+}
+
+// The sum of the products x[i] * x[i + 8] over blocks of 16 elements, blocks > 0.
+inline float SumOfPairProducts(int32_t blocks, const float* x) {
+  float sum = 0.0f;
+  asm volatile(
+      "1:\n"
+      "vldmia %[x]!, {s0-s15}\n"
+      "subs %[blocks], #1\n"
+      "vfma.f32 %[sum], s0, s8\n"
+      "vfma.f32 %[sum], s1, s9\n"
+      "vfma.f32 %[sum], s2, s10\n"
+      "vfma.f32 %[sum], s3, s11\n"
+      "vfma.f32 %[sum], s4, s12\n"
+      "vfma.f32 %[sum], s5, s13\n"
+      "vfma.f32 %[sum], s6, s14\n"
+      "vfma.f32 %[sum], s7, s15\n"
+      "bne 1b\n"
+      : [x] "+r"(x), [blocks] "+l"(blocks), [sum] "+t"(sum)
+      :
+      : "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15", "cc",
+        "memory");
+  return sum;
 }
 
 }  // namespace vfp

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "cc/core/float_bits.h"
+#include "cc/core/vector_ops.h"
 
 namespace tinyprop {
 namespace {

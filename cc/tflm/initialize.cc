@@ -13,8 +13,8 @@
 // so belongs to all samples.
 #include <cstring>
 
-#include "cc/core/float_bits.h"
 #include "cc/core/statistics.h"
+#include "cc/core/vector_ops.h"
 #include "cc/tflm/op_support.h"
 #include "cc/tflm/registrations.h"
 

@@ -25,6 +25,7 @@ _MODULE_OF = {
     "TrainableModel": "model", "load": "model",
     "SampleStatus": "sample_status",
     "Trainer": "trainer",
+    "TuneResult": "tuning", "tune": "tuning",
 }
 __all__ = sorted(_MODULE_OF)
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from tflm_tinyprop.model import TrainableModel, load
     from tflm_tinyprop.sample_status import SampleStatus
     from tflm_tinyprop.trainer import Trainer
+    from tflm_tinyprop.tuning import TuneResult, tune
 
 
 def __getattr__(name: str):

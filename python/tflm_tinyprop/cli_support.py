@@ -13,6 +13,7 @@ import typer
 from tflm_tinyprop import files
 from tflm_tinyprop.callbacks import Callback
 from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.config_file import read_config
 from tflm_tinyprop.errors import ConfigError, DataError, ModelError, TinyPropError
 
 
@@ -52,6 +53,16 @@ def parse_layers(text: str):
     if text == "all":
         return text
     return int(text) if text.lstrip("-").isdigit() else [name.strip() for name in text.split(",")]
+
+
+def stored_config(path: pathlib.Path | None, method: str | None, ratio: float,
+                  settings: list[str] | None) -> TinyPropConfig:
+    """The configuration that convert stores: of a file or a method, with single settings replaced."""
+    if path is None:
+        return make_config(method, ratio, settings)
+    if method is not None:
+        raise ConfigError("--config and --method both give a configuration; pass one of them")
+    return make_config(None, ratio, settings, read_config(path))
 
 
 def make_config(method: str | None, ratio: float, settings: list[str] | None,

@@ -6,11 +6,19 @@ import dataclasses
 import math
 
 import keras
+import tensorflow as tf
 
 from tflm_tinyprop.errors import ModelError
 
 WEIGHT_LAYERS = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Conv1D)
-_SOFTMAX = ("softmax",)
+_KINDS = ", ".join(cls.__name__ for cls in WEIGHT_LAYERS)
+# Layers that the ops do not have: the converter drops them.
+_IDENTITIES = (
+    keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.GaussianNoise,
+    keras.layers.GaussianDropout, keras.layers.Identity,
+)
+# Activations that TFLite fuses into the layer before them: a loss on them is a loss on the layer.
+_FUSED = ("relu", "relu6")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +26,7 @@ class SparseLayer:
     """A layer on the backward path, l = 1..L from input to output.
 
     gradients: n, elements of its output per sample. update_macs, hand_down_macs: multiply-accumulates per gradient
-    kept, 0 if the kernel is frozen or nothing is handed down (as in a converted model's metadata).
+    kept, 0 if the layer is frozen or nothing is handed down (as in a converted model's metadata).
     """
 
     name: str
@@ -34,14 +42,150 @@ class SparseLayer:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """inner: the model with linear layers, `hook(layer number, z)` called on every layer's output; its output is
-    what the loss is taken on (logits for a cross entropy)."""
+    """A model ready to be trained.
 
-    inner: keras.Model
+    Attributes:
+        model: a clone with the same layer names and weights, whose layers are linear, with their activations behind
+            them. What trains is marked trainable. Its output is what the loss is taken on (logits for a cross
+            entropy).
+        layers: those on the backward path, l = 1..L.
+        forward_macs: of one sample.
+        softmax: whether the original ends in a softmax, which `model` leaves out.
+        output_activation: of the layer that the loss is taken on directly: "linear", "relu" or "relu6". None if there
+            is no such layer, because something else lies between the last one and the loss.
+    """
+
+    model: keras.Model
     layers: tuple[SparseLayer, ...]
     forward_macs: int
-    softmax: bool  # whether the original model ends in a softmax
-    loss_on_last_layer: bool  # False if ops lie between the last layer and the loss
+    softmax: bool
+    output_activation: str | None
+
+    @property
+    def backward_macs(self) -> int:
+        """Of full backpropagation of one sample."""
+        return sum(layer.backward_macs for layer in self.layers)
+
+
+class HookTarget:
+    """What the hooks of a network call: an object with guard() and sparsify() while it trains, else None."""
+
+    current = None
+
+
+class LayerHook(keras.layers.Layer):
+    """Calls the target at a layer's input x and output z, and does nothing without one.
+
+    guard(x) gives the values to use for x; sparsify(number, delta, x) is called on the way back with the gradient at z,
+    and gives the one that goes on.
+    """
+
+    def __init__(self, number: int, target: HookTarget, **options):
+        super().__init__(trainable=False, **options)
+        self._number = number
+        self._target = target
+
+    def compute_output_spec(self, values, x=None):
+        return keras.KerasTensor(values.shape, values.dtype)
+
+    def call(self, values, x=None):
+        """values: x alone, or z with its x."""
+        target = self._target.current
+        if target is None:
+            return values
+        if x is None:
+            return target.guard(values)
+
+        @tf.custom_gradient
+        def passed(z):
+            return tf.identity(z), lambda delta: target.sparsify(self._number, delta, x)
+
+        return passed(values)
+
+
+def make_network(model, trainable_layers, cross_entropy: bool, target: HookTarget, order=None) -> Network:
+    """Clones a built Sequential or functional model; the model itself is not changed.
+
+    Args:
+        model: with one output.
+        trainable_layers: "all", a number of last layers, or names.
+        cross_entropy: whether the loss is one, so that a softmax at the end belongs to it.
+        target: what the clone's hooks call.
+        order: names of the layers on the backward path, l = 1..L; None numbers them in the order of their calls.
+
+    Raises:
+        ModelError: with the layer at fault, and what to do.
+    """
+    functional = _functional(model)
+    trained = _choose(_weight_layers(functional), trainable_layers)
+    if trainable_layers == "all":
+        for layer in functional.layers:
+            _check_supported(layer, functional)
+    builder = _Builder(functional, trained, cross_entropy, target, order)
+    clone = keras.models.clone_model(functional, clone_function=builder.clone, call_function=builder.call)
+    for layer in functional.layers:
+        if layer.weights:
+            clone.get_layer(layer.name).set_weights(layer.get_weights())
+    return builder.network(clone)
+
+
+def _functional(model):
+    if not model.built or not getattr(model, "inputs", None):
+        raise ModelError(
+            f"Keras model '{model.name}' has no input shape yet; give a Sequential model a keras.Input, "
+            "and write subclassed models in the functional style"
+        )
+    if len(model.outputs) != 1:
+        raise ModelError(
+            f"Keras model '{model.name}' has {len(model.outputs)} outputs; the loss needs a model with one")
+    if any(d is None for d in model.outputs[0].shape[1:]):
+        raise ModelError(f"Keras model '{model.name}' has the dynamic output shape {model.outputs[0].shape}; "
+                         "give every dimension of its input but the batch a number")
+    return keras.Model(model.inputs, model.outputs[0], name=model.name)
+
+
+def _weight_layers(functional) -> list:
+    """In the order of their calls."""
+    return [layer for layer in functional.layers if isinstance(layer, WEIGHT_LAYERS)]
+
+
+def _choose(layers: list, wanted) -> set[str]:
+    names = [layer.name for layer in layers]
+    if not names:
+        raise ModelError(f"the model has no layer that can be trained; there must be one of {_KINDS}")
+    if isinstance(wanted, str) and wanted == "all":
+        return set(names)
+    if isinstance(wanted, bool) or wanted is None:
+        raise ModelError(f"trainable_layers must be 'all', a number or names, got {wanted!r}")
+    if isinstance(wanted, int):
+        if not 1 <= wanted <= len(names):
+            raise ModelError(f"trainable_layers={wanted}, but the model has {len(names)} layers: {', '.join(names)}")
+        return set(names[-wanted:])
+    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+    unknown = [name for name in wanted if name not in names]
+    if unknown or not wanted:
+        raise ModelError(f"trainable_layers names {', '.join(map(repr, unknown)) or 'nothing'}; "
+                         f"the model's layers are {', '.join(names)}")
+    return set(wanted)
+
+
+def _is_supported(layer) -> bool:
+    return not layer.weights or isinstance(layer, (*WEIGHT_LAYERS, keras.layers.BatchNormalization))
+
+
+def _check_supported(layer, functional) -> None:
+    if _is_supported(layer):
+        return
+    above = []
+    for other in reversed(functional.layers):
+        if not _is_supported(other):
+            break
+        above += [other.name] if isinstance(other, WEIGHT_LAYERS) else []
+    fix = f"pass trainable_layers={len(above)} to train only {', '.join(reversed(above))}" if above else "replace it"
+    raise ModelError(
+        f"layer '{layer.name}' ({type(layer).__name__}) has weights and no gradient here; supported are {_KINDS} and "
+        f"BatchNormalization. {fix[0].upper()}{fix[1:]}"
+    )
 
 
 def macs_per_output(layer) -> int:
@@ -52,81 +196,142 @@ def macs_per_output(layer) -> int:
     return math.prod(kernel[:-1])
 
 
-class GradientHook(keras.layers.Layer):
-    """Passes z through and hands its gradient to `gradient(number, delta)` on the way back."""
+def _is_softmax(layer) -> bool:
+    if isinstance(layer, keras.layers.Softmax):
+        return layer.axis == -1
+    return isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.softmax
 
-    def __init__(self, number: int, gradient, **options):
-        super().__init__(trainable=False, **options)
-        self._number = number
-        self._gradient = gradient
 
-    def call(self, z):
-        import tensorflow as tf
-
-        @tf.custom_gradient
-        def passed(values):
-            return tf.identity(values), lambda delta: self._gradient(self._number, delta)
-
-        return passed(z)
+def _activation_name(layer) -> str | None:
+    """The name of an activation that TFLite fuses, of a layer that is nothing else."""
+    if isinstance(layer, keras.layers.Activation):
+        return layer.activation.__name__
+    if isinstance(layer, keras.layers.ReLU) and not layer.negative_slope and not layer.threshold:
+        return {None: "relu", 6.0: "relu6"}.get(layer.max_value)
+    return None
 
 
 class _Builder:
     """Rebuilds a functional model call by call, keeping track of what depends on a trained weight."""
 
-    def __init__(self, trained: list[str], gradient, cross_entropy: bool, last: str):
-        self._trained = set(trained)
-        self._gradient = gradient
-        self._cross_entropy = cross_entropy
-        self._last = last
-        self._depends: set[int] = set()
-        self._from_layer: set[int] = set()
-        self._keep = []  # tensors whose ids are in the sets above must stay alive
-        self.layers: list[SparseLayer] = []
-        self.forward_macs = 0
-        self.softmax = False
-        self.calls: dict[str, int] = {}
+    def __init__(self, functional, trained: set[str], cross_entropy: bool, target: HookTarget, order):
+        self._functional = functional
+        self._trained = trained
+        self._target = target
+        self._order = None if order is None else list(order)
+        last = functional.outputs[0]._keras_history.operation
+        self._softmax_of = last.name if cross_entropy else None
+        self._activations: dict[str, object] = {}  # layer -> what was taken out of it
+        self._depends: set[int] = set()  # ids of tensors that depend on a trained weight
+        self._direct: dict[int, tuple[int, str]] = {}  # id of a tensor -> layer number and fused activation
+        self._keep = []  # tensors whose ids are above must stay alive
+        self._calls: dict[str, int] = {}
+        self._layers: dict[int, SparseLayer] = {}  # by their numbers
+        self._forward_macs = 0
+        self._softmax = False
+
+    def clone(self, layer):
+        """The copy of a layer: linear if it has a kernel, and trainable if it trains."""
+        config = layer.get_config()
+        if isinstance(layer, WEIGHT_LAYERS):
+            self._activations[layer.name] = layer.activation
+            config["activation"] = "linear"
+        copy = type(layer).from_config(config)
+        if isinstance(layer, keras.layers.Layer):
+            copy.trainable = layer.name in self._trained
+        return copy
 
     def call(self, layer, *args, **kwargs):
-        inputs = [t for t in _tensors((args, kwargs))]
+        """Calls a copy like its original, with what TinyProp needs around it."""
+        inputs = [t for t in keras.tree.flatten((args, kwargs)) if isinstance(t, keras.KerasTensor)]
         depends = any(id(t) in self._depends for t in inputs)
-        activation = None
         if isinstance(layer, WEIGHT_LAYERS):
-            result, depends = self._weight_layer(layer, inputs[0], depends, args, kwargs)
-        elif layer.name == self._last and self._cross_entropy and _is_softmax(layer):
-            self.softmax = True
+            return self._weight_layer(layer, inputs[0], depends)
+        if isinstance(layer, _IDENTITIES):
             return args[0]
-        else:
-            result = layer(*args, **kwargs)
-        del activation
+        if layer.name == self._softmax_of and _is_softmax(layer):
+            self._softmax = True
+            return args[0]
+        if depends and isinstance(layer, keras.layers.Layer):
+            _check_supported(self._functional.get_layer(layer.name), self._functional)  # the copy is not built yet
+            if isinstance(layer, keras.layers.BatchNormalization):
+                self._train_normalization(layer, kwargs)
+        result = layer(*args, **kwargs)
         if depends:
-            self._mark(self._depends, result)
+            self._mark(result)
+            self._pass_on_directness(layer, inputs, result)
         return result
 
-    def _weight_layer(self, layer, x, depends: bool, args, kwargs):
-        self.calls[layer.name] = self.calls.get(layer.name, 0) + 1
+    def _train_normalization(self, layer, kwargs: dict) -> None:
+        """In training mode, as in Keras' fit(), unless the user has frozen it."""
+        layer.trainable = self._functional.get_layer(layer.name).trainable
+        kwargs["training"] = layer.trainable
+
+    def _weight_layer(self, layer, x, depends: bool):
+        self._calls[layer.name] = call = self._calls.get(layer.name, 0) + 1
         trains = layer.name in self._trained
-        if trains and self.calls[layer.name] > 1:
-            raise ModelError(f"layer '{layer.name}' is called more than once; shared weights can only be frozen")
-        activation, layer.activation = layer.activation, keras.activations.linear
-        z = layer(*args, **kwargs)
-        macs = macs_per_output(layer)
-        gradients = math.prod(z.shape[1:])
-        self.forward_macs += gradients * macs
-        if trains or depends:
-            self.layers.append(SparseLayer(layer.name, gradients, macs * trains, macs * depends, trains))
-            z = GradientHook(len(self.layers), self._gradient, name=f"{layer.name}_gradient")(z)
-            self._mark(self._from_layer, z)
-        if layer.name == self._last and self._cross_entropy and activation is keras.activations.softmax:
-            self.softmax = True
-            return z, True
+        if trains and call > 1:
+            raise ModelError(f"layer '{layer.name}' is called more than once; shared weights cannot be trained: give "
+                             "each call its own layer, or leave this one out of trainable_layers")
+        name = layer.name if call == 1 else f"{layer.name}_{call}"
+        on_path = trains or depends
+        if on_path:
+            number = self._number(name)
+            x = LayerHook(number, self._target, name=f"{name}__input")(x)
+        z = layer(x)
+        macs, gradients = macs_per_output(layer), math.prod(z.shape[1:])
+        self._forward_macs += gradients * macs
+        activation = self._activations[layer.name]
+        if not on_path:
+            return self._activate(z, activation, name)
+        self._layers[number] = SparseLayer(name, gradients, macs * trains, macs * depends, trains)
+        z = LayerHook(number, self._target, name=f"{name}__delta")(z, x)
+        self._mark(z)
+        self._direct[id(z)] = (number, "linear")
         if activation is keras.activations.linear:
-            return z, trains or depends
-        return keras.layers.Activation(activation, name=f"{layer.name}_activation")(z), trains or depends
+            return z
+        result = self._activate(z, activation, name)
+        self._mark(result)
+        if activation.__name__ in _FUSED:
+            self._direct[id(result)] = (number, activation.__name__)
+        return result
 
-    def is_from_layer(self, tensor) -> bool:
-        return id(tensor) in self._from_layer
+    def _number(self, name: str) -> int:
+        if self._order is None:
+            return len(self._layers) + 1
+        if name not in self._order:
+            raise ModelError(
+                f"layer '{name}' is on the backward path, but not in layer_order: {', '.join(self._order)}")
+        return self._order.index(name) + 1
 
-    def _mark(self, marked: set[int], result) -> None:
-        for tensor in _tensors(result):
-            marked.add(id(tensor))
+    def _activate(self, z, activation, name: str):
+        if activation is keras.activations.linear:
+            return z
+        if name == self._softmax_of and activation is keras.activations.softmax:
+            self._softmax = True
+            return z
+        return keras.layers.Activation(activation, name=f"{name}__activation")(z)
+
+    def _pass_on_directness(self, layer, inputs: list, result) -> None:
+        """An activation behind a linear layer is fused like the layer's own."""
+        number, fused = self._direct.get(id(inputs[0]), (None, None))
+        name = _activation_name(layer)
+        if fused == "linear" and name in ("linear", *_FUSED):
+            self._direct[id(result)] = (number, name)
+
+    def _mark(self, result) -> None:
+        for tensor in keras.tree.flatten(result):
+            self._depends.add(id(tensor))
             self._keep.append(tensor)
+
+    def network(self, clone) -> Network:
+        """What has been built, around the finished clone."""
+        if self._order is not None and len(self._order) != len(self._layers):
+            names = {layer.name for layer in self._layers.values()}
+            raise ModelError("layer_order names layers that are not on the backward path: "
+                             f"{', '.join(name for name in self._order if name not in names)}; leave them out")
+        number, activation = self._direct.get(id(clone.outputs[0]), (None, None))
+        return Network(
+            clone, tuple(self._layers[number] for number in sorted(self._layers)), self._forward_macs, self._softmax,
+            activation if number == len(self._layers) else None,
+        )

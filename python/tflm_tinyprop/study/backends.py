@@ -111,3 +111,37 @@ class _GradientShares(Callback):
             return {}
         return {layer.name: float(kept / self._trained / layer.gradients)
                 for layer, kept in zip(self._layers, self._kept, strict=True)}
+
+
+class _Simulation:
+    """The same algorithm in Keras, and methods that the ops do not have."""
+
+    def __init__(self, keras_model, training: Training, layers, all_layers, loss, batch_size, rates, seed):
+        from tflm_tinyprop.simulate import TinyPropSimulation
+
+        def simulation(trainable_layers, config, options):
+            return TinyPropSimulation(
+                keras_model, config, trainable_layers=trainable_layers, loss=loss, seed=seed, **options)
+
+        self._simulation = simulation(layers, training.config or TinyPropConfig.full(), training.options)
+        network = self._simulation.network
+        full = network if layers == all_layers else simulation(all_layers, TinyPropConfig.full(), {}).network
+        self._costs = Costs(network.forward_macs, full.backward_macs)
+        self._batch_size = batch_size
+        self._rates = rates
+        self._steps = 0
+
+    def fit_epoch(self, samples: Samples) -> EpochResult:
+        from tflm_tinyprop.simulate import totals
+
+        first = self._steps
+        self._steps += -(-len(samples) // self._batch_size)
+        rates = self._rates[first : self._steps]
+        record = self._simulation.train_steps(samples.x, samples.y, rates, self._batch_size)
+        network = self._simulation.network
+        metrics = totals.summarize(record, network, self._simulation.costs, self._simulation.classifies)
+        shares = totals.gradient_shares(record, network)
+        return EpochResult(_relative(metrics, network.backward_macs, self._costs), shares)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self._simulation.predict(x, batch_size=256, verbose=0)

@@ -56,9 +56,14 @@ def markdown(blocks: list) -> str:
 def _markdown_table(table: Table) -> str:
     numbers = len(table.header) - table.text_columns
     lines = [table.header, *table.rows]
-    cells = [" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines]
+    cells = [" | ".join(map(_markdown_cell, line)) for line in lines]
     return "\n".join([f"| {cells[0]} |", "|" + "---|" * table.text_columns + "---:|" * numbers,
                       *(f"| {line} |" for line in cells[1:])])
+
+
+def _markdown_cell(text: str) -> str:
+    """Errors are cells too: theirs may have several lines, and <class 'x'> is no HTML."""
+    return " ".join(text.split("\n")).replace("|", "\\|").replace("<", "\\<")
 
 
 _MARKDOWN = {

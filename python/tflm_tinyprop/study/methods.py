@@ -83,7 +83,8 @@ METHODS: dict[str, Method] = {method.name: method for method in (
     Method("bias_only", "bias only", "Biases of all layers; gradients are handed down in full (TinyTL).", {},
            lambda s: Training(TinyPropConfig.full(), options={"bias_only": True})),
     Method("static_channels", "static channels",
-           "A fixed share of every layer's channels, chosen once by their weights (in the manner of sparse update).",
+           "A fixed share of the channels of every layer but the last, chosen once by their weights (in the manner of "
+           "sparse update).",
            {"ratio": 0.25}, lambda s: Training(TinyPropConfig.full(), options={"static_channels": s["ratio"]})),
 )}
 

@@ -1,4 +1,4 @@
-"""One run: settings in, result out. Also what `tinyprop tune` calls for every trial."""
+"""One run: settings in, result out."""
 
 from __future__ import annotations
 

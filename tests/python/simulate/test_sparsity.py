@@ -1,0 +1,89 @@
+"""The equations in TensorFlow against the float64 reference."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tflm_tinyprop as tp
+from tflm_tinyprop import reference
+from tflm_tinyprop.reference import adaptive_rate, decision
+from tflm_tinyprop.reference.selection import select_top_k
+from tflm_tinyprop.simulate import losses, sparsity
+
+CONFIG = tp.TinyPropConfig(s_min=0.1, s_max=0.9, zeta=0.7, d_min=0.1, d_max=1.3, beta=0.8, decay=0.97)
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(11)
+
+
+@pytest.mark.parametrize("width", [1, 7, 64, 2500])
+def test_top_k_takes_the_largest_and_of_equal_ones_the_first(generator, width):
+    # Few values, so that most of a row are ties, zeros among them.
+    delta = (generator.integers(-3, 4, size=(40, width)) / 4).astype(np.float32)
+    k = generator.integers(0, width + 1, size=40).astype(np.int32)
+    mask = sparsity.top_k_mask(tf.constant(delta), tf.constant(k)).numpy()
+    for row, count, kept in zip(delta, k, mask, strict=True):
+        np.testing.assert_array_equal(kept, select_top_k(row, count))
+
+
+def test_top_k_orders_tiny_values_too():
+    delta = tf.constant([[1e-38, -2e-38, 3e-38, 0.0]])
+    assert sparsity.top_k_mask(delta, tf.constant([2])).numpy().tolist() == [[False, True, True, False]]
+
+
+def test_running_maximum_counts_only_some_and_decays_once(generator):
+    maximum = 0.0
+    for _ in range(30):
+        errors = generator.exponential(size=6).astype(np.float32)
+        counts = generator.random(6) < 0.3
+        expected = adaptive_rate.update_running_maximum(maximum, errors[counts], CONFIG.decay)
+        maximum = float(sparsity.next_running_maximum(
+            tf.constant(maximum, tf.float32), tf.constant(errors), tf.constant(counts), CONFIG.decay))
+        assert maximum == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_error_that_does_not_count_may_be_nan():
+    errors, counts = tf.constant([np.nan, 2.0]), tf.constant([False, True])
+    assert float(sparsity.next_running_maximum(tf.constant(1.0), errors, counts, 1.0)) == 2.0
+
+
+@pytest.mark.parametrize("layers_above", [0, 1, 4])
+@pytest.mark.parametrize("maximum", [0.0, 2.5])
+def test_rate_count_and_metric_are_those_of_the_reference(generator, layers_above, maximum):
+    errors = np.append(generator.uniform(0, 2.5, size=200), 0.0).astype(np.float32)
+    alpha = sparsity.relative_error(tf.constant(errors), tf.constant(maximum, tf.float32))
+    expected = adaptive_rate.relative_error(errors, maximum)
+    np.testing.assert_allclose(alpha, expected, atol=1e-6)
+    rate = sparsity.error_propagation_rate(CONFIG, alpha, layers_above).numpy()
+    np.testing.assert_allclose(rate, adaptive_rate.error_propagation_rate(CONFIG, expected, layers_above), atol=1e-6)
+    k = sparsity.gradient_count(tf.constant(rate), 37, tf.constant(errors)).numpy()
+    # Of the same float32 rate, so that k has to be the same.
+    assert k.tolist() == [adaptive_rate.gradient_count(s, 37, y) for s, y in zip(rate, errors)]
+    np.testing.assert_allclose(
+        sparsity.decision_metric(CONFIG, alpha), decision.decision_metric(CONFIG, expected), atol=1e-6)
+
+
+def test_random_mask_draws_exactly_k_and_only_from_its_channels():
+    delta, k = tf.zeros((50, 24)), tf.constant([5] * 25 + [0] * 25)
+    channels = np.array([True, False, True])
+    mask = sparsity.random_mask(delta, k, tf.constant([1, 2]), channels).numpy()
+    assert mask.sum(axis=1).tolist() == k.numpy().tolist()
+    assert not mask.reshape(50, 8, 3)[:, :, 1].any()
+    assert len(np.unique(mask[:25], axis=0)) > 20
+    again = sparsity.random_mask(delta, k, tf.constant([1, 2]), channels).numpy()
+    np.testing.assert_array_equal(mask, again)
+
+
+def test_losses_are_those_of_the_reference(generator):
+    outputs = generator.normal(size=(9, 4)).astype(np.float32) * 5
+    sparse = generator.integers(4, size=9)
+    sparse[3] = -1  # gives NaN and no gradient
+    dense = generator.dirichlet(np.ones(4), size=9).astype(np.float32)
+    for name, labels in (("sparse_categorical_crossentropy", sparse), ("categorical_crossentropy", dense),
+                         ("mean_squared_error", dense)):
+        loss, delta = losses.LOSSES[name](tf.constant(outputs), tf.constant(labels))
+        expected_loss, expected_delta = reference.network.LOSSES[name](outputs, labels)
+        np.testing.assert_allclose(loss, expected_loss, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(delta, expected_delta, atol=1e-6)
