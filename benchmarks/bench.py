@@ -162,7 +162,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out/bench"))
     parser.add_argument("--check", action="store_true", help="exit with 1 if a bar is missed")
-    out = parser.parse_args().out.resolve()
+    arguments = parser.parse_args()
+    out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     for tool in (COMPILER, "valgrind"):
         if shutil.which(tool) is None:

@@ -39,9 +39,14 @@ def bench_table(rows: list[dict]) -> str:
             continue
         plain = f"{row['value']:.3g} {row['unit']}".strip()
         value = f"{row['value']:,}" if isinstance(row["value"], int) and row["value"] >= 1000 else plain
+        if row["unit"] == "bytes":
+            value += " bytes"
         share = "" if row.get("share") is None else f"{100 * row['share']:.1f} %"
         bar = "" if row.get("bar") is None else (
-            f"≤ {100 * row['bar']:.0f} %" if row.get("share") is not None else f"≤ {row['bar']:.3g} {row['unit']}")
+            f"≤ {100 * row['bar']:.0f} %" if row.get("share") is not None else f"≤ {row['bar']:,.4g} {row['unit']}".rstrip()
+            if row["bar"] < 1000 else f"≤ {row['bar']:,} {row['unit']}")
+        if row.get("passed") is False:
+            bar += ", missed"
         lines.append(f"| {row['name'].strip()} | {value} | {share} | {bar} |")
     return "\n".join(lines)
 

@@ -1,6 +1,7 @@
 #include "cc/core/fully_connected_grad.h"
 
 #include "cc/core/float_bits.h"
+#include "cc/core/next_selected.h"
 #include "cc/core/vector_ops.h"
 
 namespace tinyprop {
@@ -26,7 +27,9 @@ void FullyConnectedGrad(const FullyConnectedGradParams& p) {
   if (p.input_delta != nullptr) Clear(p.rows * p.inputs, p.input_delta);
   // With several rows all of them hand down before the first one updates; a single one does both in one pass.
   float* const fused = p.rows == 1 && p.trained_weights != nullptr ? p.input_delta : nullptr;
-  for (int32_t unit = 0; unit < p.units; ++unit) {
+  for (int32_t unit = 0;; ++unit) {
+    if (p.rows == 1) unit = NextSelected(p.delta, 1, unit, p.units);  // mostly zeros
+    if (unit >= p.units) return;
     if (p.input_delta != nullptr && fused == nullptr) {
       for (int32_t row = 0; row < p.rows; ++row) {
         const float delta = p.delta[row * p.units + unit];

@@ -51,7 +51,8 @@ int main() {
   if (interpreter.AllocateTensors() != api::kOk) return 2;
   tinyprop::Trainer trainer;
   if (Fails(trainer.Init(tinyprop::GraphOf(interpreter), tinyprop::TrainingMetadataOf(*model)))) return 3;
-  if (Fails(trainer.SetSchedule(tinyprop::LearningRateSchedule::WarmupCosine(kPeakRate, kWarmupSteps, kSteps)))) return 4;
+  const auto schedule = tinyprop::LearningRateSchedule::WarmupCosine(kPeakRate, kWarmupSteps, kSteps);
+  if (Fails(trainer.SetSchedule(schedule))) return 4;
   for (int32_t i = 0; i < kSteps; ++i) {
     const tinyprop::Span<float> input = trainer.Input().floats();
     for (int32_t j = 0; j < input.size; ++j) input[j] = static_cast<float>(kSamples[i][j]) / 16.0f;
