@@ -325,7 +325,7 @@ def test_a_trainer_needs_a_trainable_model(plain_tflite):
 
 @pytest.mark.parametrize("settings", [
     {"s_min": 0.5, "s_max": 0.4}, {"s_max": 1.5}, {"zeta": -1}, {"decay": 0}, {"decay": 1.1},
-    {"d_min": 3}, {"beta": -1}, {"threshold": np.nan}, {"s_min": "a lot"}, {"s_min": True},
+    {"d_min": 5}, {"beta": -1}, {"threshold": np.nan}, {"s_min": "a lot"}, {"s_min": True},
 ])
 def test_settings_out_of_range(settings):
     with pytest.raises(ConfigError, match="TinyPropConfig"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import conv_model, dense_model, interpreter_run, largest_difference, make_samples, simulation_run
+from simulated_runs import conv_model, dense_model, interpreter_run, largest_difference, make_samples, simulation_run
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ModelError
