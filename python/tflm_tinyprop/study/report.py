@@ -47,7 +47,7 @@ def _environment(outcomes: list[Outcome]) -> list:
     values: dict[str, list[str]] = {}
     for outcome in finished:
         for name, value in {**outcome.result["versions"], "cpu": outcome.result["cpu"]}.items():
-            values.setdefault(name, []).append(str(value))
+            values.setdefault(name, []).append(str(value)[:10] if name == "commit" else str(value))
     rows = tuple((name, ", ".join(sorted(set(found)))) for name, found in values.items())
     return [Paragraph(f"{len(finished)} finished runs, made with:"), Table(("", "version"), rows, text_columns=2)]
 
