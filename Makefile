@@ -22,7 +22,7 @@ TEST_ENVIRONMENT = TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so)
   bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 build: .venv/.package ## set up .venv with the package and its plugin
 
@@ -63,7 +63,7 @@ sizes: build debian-arm ## bytes of code on Cortex-M0+, M4F and M55; results in 
 study: build ## the whole study (TINYPROP_DATA_DIR; hours); runs in out/study, report in docs/study
 	$(VENV_BIN)/tinyprop study $(STUDIES) --out out/study --report docs/study
 
-docs: build ## put the figures of the last demo and bench into README.md
+docs: build ## put the figures of the last runs into README.md
 	$(VENV_BIN)/python tools/readme_tables.py
 
 bazel-test: ## build and test everything with Bazel
