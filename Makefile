@@ -46,7 +46,7 @@ firmware: debian-arm ## cross-compile the programs of tests/firmware for five bo
 	  $(call firmware,$$board,-DCMAKE_TOOLCHAIN_FILE=$(abspath tests/firmware/toolchain.cmake)) || exit 1; done
 
 firmware-test: build firmware ## only the tests of the firmware, on QEMU
-	$(TEST_ENVIRONMENT) $(VENV_BIN)/python -m pytest tests/python/firmware
+	$(TEST_ENVIRONMENT) $(VENV_BIN)/python -m pytest tests/python/boards
 
 firmware-tflm: build debian-arm ## the complete firmware on QEMU, with the TFLM that TFLM_INCLUDE and TFLM_LIBRARY name
 	$(VENV_BIN)/python tests/firmware_tflm/run.py --out build/firmware-tflm

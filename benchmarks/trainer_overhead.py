@@ -20,7 +20,7 @@ _REFERENCE_CALL_NS = 50.0
 def measure() -> dict:
     """{"name", "value_us", "bar_us", ...}: microseconds per step, and the bar scaled to this machine."""
     import tflm_tinyprop as tp
-    from tflm_tinyprop.tiny_models import dense_classifier
+    from tflm_tinyprop.models.tiny_models import dense_classifier
 
     model = tp.convert(dense_classifier([64, 64, 48, 32, 24, 10]), config=tp.TinyPropConfig.full())
     trainer = tp.Trainer(model)

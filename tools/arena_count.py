@@ -8,8 +8,10 @@ can do with less than the op at which most of them are alive at once.
 import dataclasses
 
 import tflm_tinyprop as tp
-from tflm_tinyprop import describe, metadata, zoo
-from tflm_tinyprop.graph import Graph, Tensor
+from tflm_tinyprop import describe
+from tflm_tinyprop.format import metadata
+from tflm_tinyprop.format.graph import Graph, Tensor
+from tflm_tinyprop.models import zoo
 
 _ALIGNMENT = 16
 _MODELS = (zoo.small_cnn, zoo.ds_cnn, zoo.resnet8)

@@ -11,9 +11,9 @@ import sys
 from statistics import fmean as mean
 
 from tflm_tinyprop import files
+from tflm_tinyprop.conversion.rules import RULES
+from tflm_tinyprop.conversion.rules.layer import LayerRule
 from tflm_tinyprop.demo import report
-from tflm_tinyprop.rules import RULES
-from tflm_tinyprop.rules.layer import LayerRule
 
 V2_LABEL = "TinyProp v2"
 COMPARISONS = ("mnist", "images", "sensors")  # studies that compare methods

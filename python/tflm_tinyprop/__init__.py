@@ -15,32 +15,35 @@ __version__ = "0.1.0"
 
 # Imported on first use, so that `tinyprop doctor` runs where the wheel or the plugin is broken.
 _MODULE_OF = {
-    "Callback": "callbacks", "History": "callbacks", "StepRecorder": "callbacks",
     "TinyPropConfig": "config",
-    "convert": "conversion",
     "ArenaError": "errors", "ConfigError": "errors", "DataError": "errors", "HostError": "errors",
     "ModelError": "errors", "TinyPropError": "errors",
     "embed": "firmware",
+    "SampleStatus": "format.sample_status",
     "fit_memory": "memory_fit",
-    "TrainableModel": "model", "load": "model",
-    "SampleStatus": "sample_status",
-    "Trainer": "trainer",
+    "TrainableModel": "trainable_model", "convert": "trainable_model", "load": "trainable_model",
+    "Callback": "training.callbacks", "History": "training.callbacks", "StepRecorder": "training.callbacks",
+    "Trainer": "training.trainer",
     "TuneResult": "tuning", "tune": "tuning",
 }
 __all__ = sorted(_MODULE_OF)
 
 if TYPE_CHECKING:
-    from tflm_tinyprop.callbacks import Callback, History, StepRecorder
     from tflm_tinyprop.config import TinyPropConfig
-    from tflm_tinyprop.conversion import convert
     from tflm_tinyprop.errors import (
-        ArenaError, ConfigError, DataError, HostError, ModelError, TinyPropError,
+        ArenaError,
+        ConfigError,
+        DataError,
+        HostError,
+        ModelError,
+        TinyPropError,
     )
     from tflm_tinyprop.firmware import embed
+    from tflm_tinyprop.format.sample_status import SampleStatus
     from tflm_tinyprop.memory_fit import fit_memory
-    from tflm_tinyprop.model import TrainableModel, load
-    from tflm_tinyprop.sample_status import SampleStatus
-    from tflm_tinyprop.trainer import Trainer
+    from tflm_tinyprop.trainable_model import TrainableModel, convert, load
+    from tflm_tinyprop.training.callbacks import Callback, History, StepRecorder
+    from tflm_tinyprop.training.trainer import Trainer
     from tflm_tinyprop.tuning import TuneResult, tune
 
 

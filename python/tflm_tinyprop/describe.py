@@ -9,11 +9,12 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tflm_tinyprop import arena, metadata, options
-from tflm_tinyprop.differentiate import PREFIX, inference_graph
-from tflm_tinyprop.graph import write_graph
-from tflm_tinyprop.layers import find_layers
-from tflm_tinyprop.macs import forward_macs
+from tflm_tinyprop.conversion.differentiate import PREFIX, inference_graph
+from tflm_tinyprop.conversion.layers import find_layers
+from tflm_tinyprop.conversion.macs import forward_macs
+from tflm_tinyprop.format import metadata, options
+from tflm_tinyprop.format.graph import write_graph
+from tflm_tinyprop.host import arena
 
 
 @dataclasses.dataclass(frozen=True)

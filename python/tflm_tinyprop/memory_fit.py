@@ -10,9 +10,12 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from tflm_tinyprop import conversion, describe, metadata
+from tflm_tinyprop import describe
+from tflm_tinyprop.conversion import pipeline
+from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ConfigError, ModelError
-from tflm_tinyprop.source import SourceModel
+from tflm_tinyprop.format import metadata
+from tflm_tinyprop.trainable_model import make_trainable
 
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -53,7 +56,7 @@ def fit_memory(model, ram_bytes: int, *, loss: str = "sparse_categorical_crossen
     """
     if isinstance(ram_bytes, bool) or not isinstance(ram_bytes, int) or ram_bytes < 1:
         raise ConfigError(f"ram_bytes must be a positive number of bytes, got {ram_bytes!r}")
-    return survey(conversion.read_source(model, batch_size), ram_bytes, loss=loss, batch_size=batch_size, verbose=verbose)[0]
+    return survey(pipeline.read_source(model, batch_size), ram_bytes, loss=loss, batch_size=batch_size, verbose=verbose)[0]
 
 
 def survey(source: SourceModel, ram_bytes: int, *, loss: str, batch_size: int,
@@ -64,7 +67,7 @@ def survey(source: SourceModel, ram_bytes: int, *, loss: str, batch_size: int,
         while True:
             layers = len(fits) + 1
             try:
-                model = conversion.make_trainable(source, trainable_layers=layers, loss=loss, batch_size=batch_size)
+                model = make_trainable(source, trainable_layers=layers, loss=loss, batch_size=batch_size)
             except ModelError as error:
                 if not fits:
                     raise

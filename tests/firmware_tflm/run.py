@@ -26,9 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 import tflm_tinyprop as tp
-from tflm_tinyprop import weights, zoo
+from tflm_tinyprop.format import weight_record
+from tflm_tinyprop.models import zoo
 from tflm_tinyprop.firmware import Firmware
-from tflm_tinyprop.tiny_models import dense_classifier
+from tflm_tinyprop.models.tiny_models import dense_classifier
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -154,7 +155,7 @@ def train_here(model, case: Case, x: np.ndarray, y: np.ndarray) -> Training:
                 verbose=0)
     with tempfile.TemporaryDirectory() as folder:
         record = trainer.save_weights(pathlib.Path(folder) / "weights")
-        values = weights.unpack_any(model.training, record.read_bytes()).values
+        values = weight_record.unpack_any(model.training, record.read_bytes()).values
     return Training(recorder.status, recorder.kept, np.concatenate([np.ravel(v) for v in values]))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tflm_tinyprop as tp
-from tflm_tinyprop.tiny_models import dense_classifier
+from tflm_tinyprop.models.tiny_models import dense_classifier
 
 
 @pytest.fixture(scope="session")

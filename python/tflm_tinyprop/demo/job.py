@@ -10,13 +10,14 @@ import time
 import numpy as np
 
 from tflm_tinyprop import files
-from tflm_tinyprop.callbacks import Callback, StepRecorder
 from tflm_tinyprop.config import TinyPropConfig
-from tflm_tinyprop.conversion import convert
-from tflm_tinyprop.demo import report, task as digits
+from tflm_tinyprop.demo import report
+from tflm_tinyprop.demo import task as digits
 from tflm_tinyprop.demo.results import Run, Trace, summarise
-from tflm_tinyprop.model import TrainableModel
-from tflm_tinyprop.trainer import Trainer
+from tflm_tinyprop.trainable_model import TrainableModel, convert
+from tflm_tinyprop.training.callbacks import Callback, StepRecorder
+from tflm_tinyprop.training.schedules import WarmupCosine
+from tflm_tinyprop.training.trainer import Trainer
 
 EPOCHS = 40
 WARMUP_EPOCHS = 1
@@ -61,15 +62,10 @@ def run_demo(out: pathlib.Path, *, seeds: tuple[int, ...] = (0, 1, 2), epochs: i
     return summary
 
 
-def schedule(steps_per_epoch: int, epochs: int):
-    """The paper's schedule: linear warm-up, then cosine annealing, as Keras has it."""
-    import keras
-
+def schedule(steps_per_epoch: int, epochs: int) -> WarmupCosine:
+    """The paper's schedule."""
     warmup = min(WARMUP_EPOCHS, epochs - 1) * steps_per_epoch
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=PEAK_LEARNING_RATE / max(1, warmup), decay_steps=epochs * steps_per_epoch - warmup,
-        warmup_target=PEAK_LEARNING_RATE, warmup_steps=warmup,
-    )
+    return WarmupCosine(PEAK_LEARNING_RATE, warmup, epochs * steps_per_epoch)
 
 
 def _run(model: TrainableModel, task, method: str, config: TinyPropConfig | None, seed: int, epochs: int):

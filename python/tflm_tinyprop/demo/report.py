@@ -8,10 +8,10 @@ import pathlib
 import numpy as np
 
 from tflm_tinyprop import files
-from tflm_tinyprop.callbacks import StepRecorder
 from tflm_tinyprop.demo import task
 from tflm_tinyprop.demo.results import Run
-from tflm_tinyprop.sample_status import SampleStatus
+from tflm_tinyprop.format.sample_status import SampleStatus
+from tflm_tinyprop.training.callbacks import StepRecorder
 
 LABELS = {
     "none": "no training", "full": "full backpropagation", "top_k": "top-k 10 %",

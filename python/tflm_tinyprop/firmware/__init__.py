@@ -16,7 +16,7 @@ from tflm_tinyprop.firmware.folder import write_folder
 from tflm_tinyprop.firmware.ops import needed_ops
 from tflm_tinyprop.firmware.self_test import make_self_test
 from tflm_tinyprop.firmware.targets import TARGETS
-from tflm_tinyprop.model import TrainableModel, load
+from tflm_tinyprop.trainable_model import TrainableModel, load
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ from tflm_tinyprop.firmware.cpp import array_body, byte_array_body, float_litera
 from tflm_tinyprop.firmware.ops import NeededOps
 from tflm_tinyprop.firmware.render import render
 from tflm_tinyprop.firmware.self_test import FLOAT_STEP, SelfTest
-from tflm_tinyprop.metadata import ROLES
-from tflm_tinyprop.model import TrainableModel
+from tflm_tinyprop.format.metadata import ROLES
+from tflm_tinyprop.trainable_model import TrainableModel
 
 _USER_FILES = ("tinyprop_user.h", "tinyprop_user.cc")
 # Files that embed(overwrite=True) leaves alone once they were changed, under any folder.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from tflm_tinyprop import options
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.graph import Graph
+from tflm_tinyprop.format import options
+from tflm_tinyprop.format.graph import Graph
 
 # Builtin op -> method without "Add", of tensorflow/lite/micro/micro_mutable_op_resolver.h. An op that is not here
 # has no kernel in TFLM.

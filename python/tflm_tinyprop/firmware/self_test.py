@@ -10,10 +10,10 @@ import dataclasses
 
 import numpy as np
 
-from tflm_tinyprop.data import prepare_inputs, prepare_labels
 from tflm_tinyprop.errors import DataError, ModelError
-from tflm_tinyprop.model import TrainableModel
-from tflm_tinyprop.trainer import Trainer
+from tflm_tinyprop.trainable_model import TrainableModel
+from tflm_tinyprop.training.data import prepare_inputs, prepare_labels
+from tflm_tinyprop.training.trainer import Trainer
 
 # Values of a generated float sample are multiples of this: exact in any format, and one byte each in flash.
 FLOAT_STEP = 1 / 64

@@ -8,8 +8,8 @@ import dataclasses
 import numpy as np
 
 from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.reference.adaptive_rate import local_error, relative_error, update_running_maximum
-from tflm_tinyprop.sample_status import SampleStatus
 
 
 @dataclasses.dataclass(frozen=True)

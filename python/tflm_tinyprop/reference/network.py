@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.reference.activation import activation_forward, activation_grad
 from tflm_tinyprop.reference.adaptive_rate import (
     error_propagation_rate,
@@ -21,7 +22,6 @@ from tflm_tinyprop.reference.softmax_cross_entropy import (
     softmax_cross_entropy_dense,
     softmax_cross_entropy_sparse,
 )
-from tflm_tinyprop.sample_status import SampleStatus
 
 LOSSES = {
     "sparse_categorical_crossentropy": softmax_cross_entropy_sparse,

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.conversion.plan import check_loss
 from tflm_tinyprop.errors import ConfigError, DataError, ModelError
-from tflm_tinyprop.plan import check_loss
-from tflm_tinyprop.sample_status import SampleStatus
+from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.simulate import channels
 from tflm_tinyprop.simulate.backward import Backward, Forward, Rules, decide, keep, output_error
 from tflm_tinyprop.simulate.losses import LOSSES

@@ -1,4 +1,4 @@
-"""What steps did, and the numbers a History holds (as tflm_tinyprop.metrics has them for the interpreter)."""
+"""What steps did, and the numbers a History holds (as tflm_tinyprop.training.metrics has them for the interpreter)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from tflm_tinyprop.sample_status import SampleStatus
+from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.simulate.network import Network
 
 

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from tflm_tinyprop.study.plan import apply_setting
     from tflm_tinyprop.study.run import execute
     from tflm_tinyprop.study.settings import (
-        DataSettings, ModelSettings, Perturbation, PretrainSettings, RateSettings, RunSettings,
+        DataSettings,
+        ModelSettings,
+        Perturbation,
+        PretrainSettings,
+        RateSettings,
+        RunSettings,
     )
 
 

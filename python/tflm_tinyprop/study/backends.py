@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tflm_tinyprop.callbacks import Callback
 from tflm_tinyprop.config import TinyPropConfig
-from tflm_tinyprop.sample_status import SampleStatus
+from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.study.data import Samples
 from tflm_tinyprop.study.methods import INTERPRETER, Training
+from tflm_tinyprop.training.callbacks import Callback
 
 # Metrics of an epoch that every backend gives.
 METRICS = ("loss", "accuracy", "backward_effort", "step_effort", "skip_rate", "non_finite")
@@ -68,8 +68,8 @@ class _Interpreter:
     """The real ops in TFLM."""
 
     def __init__(self, keras_model, training: Training, layers, all_layers, loss, batch_size, rates, seed):
-        from tflm_tinyprop.conversion import convert
-        from tflm_tinyprop.trainer import Trainer
+        from tflm_tinyprop.trainable_model import convert
+        from tflm_tinyprop.training.trainer import Trainer
 
         config = training.config or TinyPropConfig.full()
         model = convert(keras_model, trainable_layers=layers, loss=loss, config=config, batch_size=batch_size)

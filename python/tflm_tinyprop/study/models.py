@@ -6,8 +6,8 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from tflm_tinyprop import zoo
 from tflm_tinyprop.errors import DataError, ModelError
+from tflm_tinyprop.models import zoo
 from tflm_tinyprop.study.data import Data
 from tflm_tinyprop.study.settings import ModelSettings
 

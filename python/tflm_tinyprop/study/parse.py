@@ -12,7 +12,12 @@ from tflm_tinyprop.study import fields, methods, perturbations, plan
 from tflm_tinyprop.study.datasets import DATA_SETS
 from tflm_tinyprop.study.models import MODELS
 from tflm_tinyprop.study.settings import (
-    DataSettings, Experiment, ModelSettings, PretrainSettings, RateSettings, Study,
+    DataSettings,
+    Experiment,
+    ModelSettings,
+    PretrainSettings,
+    RateSettings,
+    Study,
 )
 
 BACKENDS = ("auto", methods.INTERPRETER, methods.SIMULATION)

@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tflm_tinyprop.callbacks import Callback
 from tflm_tinyprop.config import TinyPropConfig
-from tflm_tinyprop.conversion import convert
-from tflm_tinyprop.data import prepare_inputs, prepare_labels
 from tflm_tinyprop.errors import ConfigError, DataError
-from tflm_tinyprop.model import TrainableModel
 from tflm_tinyprop.study.data import stratified
-from tflm_tinyprop.study.rates import learning_rates
-from tflm_tinyprop.study.settings import RateSettings
-from tflm_tinyprop.trainer import Trainer
+from tflm_tinyprop.trainable_model import TrainableModel, convert
+from tflm_tinyprop.training.callbacks import Callback
+from tflm_tinyprop.training.data import prepare_inputs, prepare_labels
+from tflm_tinyprop.training.schedules import WarmupCosine
+from tflm_tinyprop.training.trainer import Trainer
+
+WARMUP = 0.025  # share of the steps, as for `tinyprop train`
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,9 +107,9 @@ class Problem:
     def _fit(self, config: TinyPropConfig, seed: int, watch: _Watch) -> None:
         settings = self.settings
         steps = settings.epochs * -(-self.sizes[0] // settings.batch_size)
-        rates = learning_rates(RateSettings(settings.learning_rate), steps)
+        schedule = WarmupCosine.over(steps, settings.learning_rate, warmup=WARMUP)
         Trainer(self.model, config=config).fit(
-            *self._training, epochs=settings.epochs, learning_rate=lambda step: rates[step],
+            *self._training, epochs=settings.epochs, learning_rate=schedule,
             validation_data=self._validation, seed=seed, callbacks=[watch], verbose=False)
 
 

@@ -3,7 +3,7 @@ from cases import plain_config, random_config, random_size
 from compare import assert_close, assert_same_bits
 
 from tflm_tinyprop import reference
-from tflm_tinyprop.sample_status import SampleStatus
+from tflm_tinyprop.format.sample_status import SampleStatus
 
 
 def random_batch(rng):

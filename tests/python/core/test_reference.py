@@ -7,6 +7,7 @@ import pytest
 from cases import plain_config
 
 from tflm_tinyprop import TinyPropConfig
+from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.reference import (
     ACTIVATIONS,
     DenseLayer,
@@ -15,7 +16,6 @@ from tflm_tinyprop.reference import (
     fully_connected_forward,
     select_top_k,
 )
-from tflm_tinyprop.sample_status import SampleStatus
 
 FULL = TinyPropConfig.full()
 LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error")

@@ -6,7 +6,7 @@ from cases import plain_config, random_config, random_size
 from compare import assert_close, assert_same_bits, assert_same_k, rate_error
 
 from tflm_tinyprop import TinyPropConfig, reference
-from tflm_tinyprop.sample_status import SampleStatus
+from tflm_tinyprop.format.sample_status import SampleStatus
 
 ACTIVATIONS = list(reference.ACTIVATIONS)
 

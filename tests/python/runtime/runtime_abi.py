@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from tflm_tinyprop.metadata import LOSSES
+from tflm_tinyprop.format.metadata import LOSSES
 
 # Values of tinyprop::Status (cc/runtime/status.h).
 OK, NOT_TRAINABLE, METADATA_DAMAGED, METADATA_NEWER = 0, 2, 3, 4

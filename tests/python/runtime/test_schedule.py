@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from runtime_abi import schedule_rates
 
-from tflm_tinyprop.cli_support import make_schedule
+from tflm_tinyprop.training.schedules import WarmupCosine
 
 
 @pytest.mark.parametrize(("warmup", "total", "final"), [(0, 50, 0.0), (10, 200, 0.0), (1, 2, 0.0), (400, 4000, 0.001)])
@@ -22,10 +22,12 @@ def test_it_is_keras_cosine_decay_one_step_ahead(warmup, total, final):
     assert (rates[total:] == np.float32(final)).all()
 
 
-def test_the_command_line_trains_with_the_same_rates():
-    expected = schedule_rates(0.02, 0.0, 5, 60, 0, 60)
-    schedule = make_schedule("cosine", 0.02, 60, 5 / 60, first_step=7)
-    np.testing.assert_allclose([schedule(step) for step in range(7, 67)], expected, atol=1e-8)
+@pytest.mark.parametrize(("warmup", "total", "final"), [(0, 1, 0.0), (5, 60, 0.0), (59, 60, 0.0), (100, 10_000, 0.001), (3, 0, 0.0)])
+def test_python_has_the_same_rates(warmup, total, final):
+    expected = schedule_rates(0.02, final, warmup, total, 0, total + 5)
+    schedule = WarmupCosine(0.02, warmup, total, final, first_step=7)
+    np.testing.assert_allclose(schedule.rates(7, total + 5), expected, rtol=2e-7, atol=3e-9)
+    assert schedule(7) == schedule.rates(7, 1)[0]
 
 
 def test_it_goes_on_from_any_position():

@@ -3,7 +3,15 @@
 import keras
 import numpy as np
 import pytest
-from simulated_runs import CLASSES, conv_model, dense_model, largest_difference, make_samples, norm_model, simulation_run
+from simulated_runs import (
+    CLASSES,
+    conv_model,
+    dense_model,
+    largest_difference,
+    make_samples,
+    norm_model,
+    simulation_run,
+)
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ConfigError, DataError, ModelError

@@ -5,7 +5,11 @@ import dataclasses
 import numpy as np
 
 from tflm_tinyprop.study import (
-    DataSettings, ModelSettings, RateSettings, RunSettings, make_method,
+    DataSettings,
+    ModelSettings,
+    RateSettings,
+    RunSettings,
+    make_method,
 )
 from tflm_tinyprop.study.plan import PlannedRun
 from tflm_tinyprop.study.results import Outcome

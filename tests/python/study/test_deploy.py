@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tflm_tinyprop import zoo
+from tflm_tinyprop.models import zoo
 from tflm_tinyprop.study.deploy import deployed
 
 

@@ -11,7 +11,13 @@ from test_parse import experiment, parse
 
 from tflm_tinyprop.errors import ConfigError
 from tflm_tinyprop.study import (
-    DataSettings, ModelSettings, Perturbation, PretrainSettings, RateSettings, apply_setting, make_method,
+    DataSettings,
+    ModelSettings,
+    Perturbation,
+    PretrainSettings,
+    RateSettings,
+    apply_setting,
+    make_method,
 )
 from tflm_tinyprop.study.plan import planned_runs
 from tflm_tinyprop.study.pool import unique

@@ -12,13 +12,13 @@ import sys
 
 import pool_children
 import pytest
-from study_cases import result, write_npz
+from study_cases import result
 from test_parse import experiment
 from test_pool import members, wait_until
 from test_report import assert_self_contained, markdown_tables
 from typer.testing import CliRunner
 
-from tflm_tinyprop.cli import app
+from tflm_tinyprop.cli.app import app
 from tflm_tinyprop.study import parse, plan, pool
 from tflm_tinyprop.study.store import Store
 
@@ -107,7 +107,7 @@ def test_a_missing_data_set_does_not_matter_where_nothing_is_to_be_run(run):
 
 
 def start(*arguments) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "tflm_tinyprop.cli", "study", *map(str, arguments)], text=True,
+    return subprocess.Popen([sys.executable, "-m", "tflm_tinyprop.cli.app", "study", *map(str, arguments)], text=True,
                             start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 import tflm_tinyprop as tp
+from tflm_tinyprop.models.tiny_models import dense_classifier
+from tflm_tinyprop.training.schedules import WarmupCosine
 from tflm_tinyprop.tuning import problem as problems
 from tflm_tinyprop.tuning import search, table
 from tflm_tinyprop.tuning.problem import Problem, TuneSettings
 from tflm_tinyprop.tuning.result import Tried, TuneResult
-from tflm_tinyprop.tiny_models import dense_classifier
 
 SMALL = {"budget": 0.3, "trials": 6, "epochs": 3, "learning_rate": 0.1}
 
@@ -53,9 +54,9 @@ def test_a_trial_is_what_a_trainer_makes_of_its_configuration(model, data):
     expected = []
     for seed in (4, 5):
         trainer = tp.Trainer(tp.convert(model), config=config)
-        rates = problems.learning_rates(problems.RateSettings(0.1), 2 * len(training))
+        schedule = WarmupCosine.over(2 * len(training), 0.1, warmup=0.025)
         history = trainer.fit(x[training], y[training], epochs=2, seed=seed, verbose=False,
-                              learning_rate=lambda step: rates[step]).history
+                              learning_rate=schedule).history
         accuracy = trainer.evaluate(x[validation], y[validation])["accuracy"]
         expected.append((accuracy, np.mean(history["backward_effort"])))
     assert (score, effort) == pytest.approx(tuple(np.mean(expected, axis=0)))

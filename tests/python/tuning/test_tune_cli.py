@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 import tflm_tinyprop as tp
-from tflm_tinyprop.cli import app
+from tflm_tinyprop.cli.app import app
 from tflm_tinyprop.config_file import read_config, write_config
-from tflm_tinyprop.tiny_models import dense_classifier
+from tflm_tinyprop.models.tiny_models import dense_classifier
 
 
 @pytest.fixture

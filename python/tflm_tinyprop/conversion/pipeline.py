@@ -1,0 +1,56 @@
+"""From a Keras model or a .tflite to the bytes of a trainable .tflite: the stages of convert(), one after the other."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+from tflm_tinyprop import files
+from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.conversion.differentiate import differentiate
+from tflm_tinyprop.conversion.keras_import import import_keras, is_keras_model
+from tflm_tinyprop.conversion.plan import make_plan
+from tflm_tinyprop.conversion.separate import separate_biases
+from tflm_tinyprop.conversion.source import SourceModel
+from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format import metadata, tflite_metadata
+from tflm_tinyprop.format.graph import read_graph, write_graph
+
+
+def read_source(model, batch_size: int = 1) -> SourceModel:
+    """The first, slow half of convert(): a Keras model or .tflite as a graph."""
+    if is_keras_model(model):
+        return import_keras(model, batch_size)
+    graph, name = _read(model)
+    if metadata.ENTRY in graph.metadata:
+        raise ModelError(f"{name} is already trainable; load it with tflm_tinyprop.load() instead")
+    return SourceModel(graph, name)
+
+
+def trainable_bytes(source: SourceModel, *, trainable_layers="all", loss: str, config: TinyPropConfig | None = None,
+                    batch_size: int = 1, labels: Sequence[str] | None = None) -> bytes:
+    """The second half of convert(): a trainable .tflite. One source may be made trainable in several ways."""
+    graph = source.graph
+    separate_biases(graph)
+    plan = make_plan(source, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size)
+    trainable = differentiate(graph, plan, config or TinyPropConfig.v2())
+    training = metadata.unpack(trainable.metadata[metadata.ENTRY])
+    _check_labels(labels, graph.tensors[graph.outputs[0]].shape[-1])
+    described, attached = tflite_metadata.add_metadata(trainable, training, source.name, labels)
+    return write_graph(described) + attached
+
+
+def _read(model):
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        return read_graph(bytes(model), "the .tflite"), "model"
+    if isinstance(model, (str, os.PathLike)):
+        return read_graph(files.read_bytes(model), str(model)), pathlib.Path(model).stem
+    raise ModelError(
+        f"convert() takes a Keras model, or the path to or the bytes of a .tflite, got {type(model).__name__}"
+    )
+
+
+def _check_labels(labels: Sequence[str] | None, classes: int) -> None:
+    if labels is not None and len(labels) != classes:
+        raise ModelError(f"labels has {len(labels)} names, the model's output has {classes} classes")

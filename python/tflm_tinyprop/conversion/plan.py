@@ -1,0 +1,255 @@
+"""Decides what is trained and which ops need a gradient, without changing the graph."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tflm_tinyprop.conversion.layers import Layer, find_layers, is_trainable
+from tflm_tinyprop.conversion.rules import RULES
+from tflm_tinyprop.conversion.source import SourceModel
+from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format import metadata, options
+from tflm_tinyprop.format.graph import Graph, Op
+
+UPDATE_FLAGS = {metadata.KERNEL: options.UPDATES_WEIGHTS, metadata.BIAS: options.UPDATES_BIAS}
+_LOSS_ALIASES = {"mse": "mean_squared_error"}
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerPlan:
+    """A layer with weights on the backward path; number: l = 1..L from input to output."""
+
+    layer: Layer
+    number: int
+    flags: int  # options.UPDATES_WEIGHTS | UPDATES_BIAS; 0 = frozen, only hands down
+    unchanged: bool  # its weights are those of the Keras layer of its name
+    hands_down: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan:
+    """What differentiate() will build.
+
+    loss_input: tensor the loss is taken on (the logits, if a softmax ends the model).
+    backward: indices of the ops that get a gradient op, from the output down.
+    """
+
+    loss: str
+    loss_input: int
+    batch_size: int
+    layers: tuple[LayerPlan, ...]
+    backward: tuple[int, ...]
+
+    def layer_of(self, operator: int) -> LayerPlan | None:
+        return next((p for p in self.layers if p.layer.operator == operator), None)
+
+
+def make_plan(
+    source: SourceModel,
+    *,
+    trainable_layers: str | int | Sequence[str],
+    loss: str,
+    batch_size: int,
+) -> TrainingPlan:
+    """Checks the graph against what is asked of it. Raises ModelError with the layer at fault."""
+    graph, loss = source.graph, check_loss(loss)
+    _check_shapes(graph, batch_size)
+    loss_input = _loss_input(graph, loss, batch_size)
+    layers = [l for l in find_layers(graph, source.layer_names) if loss_input in _downstream(graph, {l.operator})]
+    chosen = _choose(graph, layers, trainable_layers)
+    chosen_ops = {layer.operator for layer in chosen}
+    backward = _backward_path(graph, chosen_ops, loss_input)
+    _check_path(graph, layers, backward)
+    _check_batch_norms(source, layers, backward)
+    _check_not_shared(graph, chosen)
+    on_path = [layer for layer in layers if layer.operator in backward]
+    plans = tuple(
+        LayerPlan(
+            layer, number,
+            flags=_update_flags(source, layer) if layer.operator in chosen_ops else 0,
+            unchanged=layer.name in source.unchanged,
+            hands_down=_hands_down(graph, layer.op, chosen_ops),
+        )
+        for number, layer in enumerate(on_path, start=1)
+    )
+    return TrainingPlan(loss, loss_input, batch_size, plans, tuple(backward))
+
+
+def check_loss(loss: str) -> str:
+    """The loss's full name."""
+    name = _LOSS_ALIASES.get(loss, loss)
+    if name not in metadata.LOSSES:
+        raise ModelError(f"loss {loss!r} is not supported; use one of {', '.join(metadata.LOSSES)}")
+    return name
+
+
+def _check_shapes(graph: Graph, batch_size: int) -> None:
+    for index in graph.inputs:
+        tensor = graph.tensors[index]
+        signature = getattr(tensor.raw, "shapeSignature", None)
+        open_dims = [] if signature is None else [i for i, d in enumerate(signature) if int(d) < 0]
+        # The usual .tflite leaves only the batch open and stores shape [1, ...], which TFLM takes as fixed.
+        if any(i > 0 for i in open_dims):
+            raise ModelError(
+                f"input '{tensor.name}' has a dynamic shape {tuple(int(d) for d in signature)}; "
+                "TFLM needs fixed shapes: export the model with a fixed input shape"
+            )
+        if not tensor.shape or tensor.shape[0] != batch_size:
+            raise ModelError(
+                f"input '{tensor.name}' has shape {tensor.shape}, whose batch is not batch_size={batch_size}; "
+                "export the model with that batch, or pass the batch it has"
+            )
+
+
+def _loss_input(graph: Graph, loss: str, batch_size: int) -> int:
+    if len(graph.outputs) != 1:
+        raise ModelError(f"the model has {len(graph.outputs)} outputs; the loss needs a model with one")
+    output = graph.outputs[0]
+    if loss != "mean_squared_error":
+        producer = graph.producers().get(output)
+        if producer is not None and graph.ops[producer].kind == "SOFTMAX":
+            beta = getattr(graph.ops[producer].options, "beta", 1.0)
+            if beta != 1.0:
+                raise ModelError(f"the model ends in a softmax with beta {beta}; only beta 1 can be trained")
+            output = graph.ops[producer].inputs[0]
+        if len(graph.tensors[output].shape) != 2:
+            raise ModelError(
+                f"loss {loss} needs an output of shape [batch, classes], the model's has {graph.tensors[output].shape}"
+            )
+    tensor = graph.tensors[output]
+    if tensor.dtype != np.float32 or not tensor.shape or tensor.shape[0] != batch_size:
+        raise ModelError(
+            f"output '{tensor.name}' is {tensor.dtype} {tensor.shape}; the loss needs float32 with batch {batch_size}; "
+            "convert without quantization"
+        )
+    return output
+
+
+def _downstream(graph: Graph, operators: set[int]) -> set[int]:
+    """All tensors computed from the outputs of these ops, those outputs included."""
+    reached: set[int] = set()
+    for index, op in enumerate(graph.ops):
+        if index in operators or any(t in reached for t in op.inputs):
+            reached.update(op.outputs)
+    return reached
+
+
+def _choose(graph: Graph, layers: list[Layer], wanted) -> list[Layer]:
+    names = [layer.name for layer in layers]
+    if not layers:
+        raise ModelError("the model has no layer with weights between its input and the loss")
+    if wanted == "all":
+        chosen = layers
+    elif isinstance(wanted, bool):
+        raise ModelError(f"trainable_layers must be 'all', a number or names, got {wanted!r}")
+    elif isinstance(wanted, int):
+        if not 1 <= wanted <= len(layers):
+            raise ModelError(f"trainable_layers={wanted}, but the model has {len(layers)} layers: {', '.join(names)}")
+        chosen = layers[-wanted:]
+    else:
+        wanted_names = [wanted] if isinstance(wanted, str) else list(wanted)
+        unknown = [name for name in wanted_names if name not in names]
+        if unknown or not wanted_names:
+            raise ModelError(
+                f"trainable_layers names {', '.join(map(repr, unknown)) or 'nothing'}; the model's layers are "
+                f"{', '.join(names)}"
+            )
+        chosen = [layer for layer in layers if layer.name in wanted_names]
+    for layer in chosen:
+        _check_trainable(graph, layers, layer)
+    return chosen
+
+
+def _check_trainable(graph: Graph, layers: list[Layer], layer: Layer) -> None:
+    rule = RULES.get(layer.op.kind)
+    problem = (
+        f"op {layer.op.kind} has no gradient yet" if rule is None else rule.problem(graph, layer.op)
+    )
+    if problem is None and not rule.parameters(graph, layer.op):
+        problem = "it has no constant weights"
+    if problem is not None:
+        raise ModelError(
+            f"layer '{layer.name}' ({layer.op.kind}) cannot be trained: {problem}. {_alternatives(graph, layers)}"
+        )
+
+
+def _alternatives(graph: Graph, layers: list[Layer]) -> str:
+    """What can be trained: the trailing layers that all have gradients."""
+    possible = []
+    for layer in reversed(layers):
+        if not is_trainable(graph, layer):
+            break
+        possible.insert(0, layer.name)
+    if not possible:
+        return "No layer of this model can be trained."
+    return f"Layers that can be trained: {', '.join(possible)} (pass trainable_layers={len(possible)} or names)."
+
+
+def _backward_path(graph: Graph, chosen: set[int], loss_input: int) -> list[int]:
+    """Ops between the loss and the first trained layer, from the output down."""
+    moved = _downstream(graph, chosen)  # tensors that depend on a trained weight
+    wanted = {loss_input}
+    path = []
+    for index in reversed(range(len(graph.ops))):
+        op = graph.ops[index]
+        if not any(t in wanted for t in op.outputs) or not any(t in moved for t in op.outputs):
+            continue
+        path.append(index)
+        wanted.update(t for t in op.inputs if t in moved)
+    return path
+
+
+def _check_path(graph: Graph, layers: list[Layer], path: list[int]) -> None:
+    layer_names = {layer.operator: layer.name for layer in layers}
+    for index in path:
+        op = graph.ops[index]
+        rule = RULES.get(op.kind)
+        problem = "it has no gradient yet" if rule is None else rule.problem(graph, op)
+        if problem is None:
+            continue
+        above = [layer for layer in layers if layer.operator > index]
+        name = layer_names.get(index, graph.tensors[op.outputs[0]].name)
+        raise ModelError(
+            f"'{name}' ({op.kind}) lies between the loss and the first trained layer, and {problem}. "
+            f"{_alternatives(graph, above)}"
+        )
+
+
+def _check_batch_norms(source: SourceModel, layers: list[Layer], path: list[int]) -> None:
+    """A batch normalisation that stays would be trained through with statistics that never change."""
+    for index in path:
+        name = source.batch_norms.get(source.graph.ops[index].outputs[0])
+        if name is not None:
+            above = [layer for layer in layers if layer.operator > index]
+            raise ModelError(
+                f"batch normalisation '{name}' cannot be folded into a layer before it, and training through it is "
+                "not supported; put it directly behind a convolution or dense layer without activation. "
+                f"{_alternatives(source.graph, above)}"
+            )
+
+
+def _check_not_shared(graph: Graph, chosen: list[Layer]) -> None:
+    readers = graph.consumers()
+    for layer in chosen:
+        for parameter in RULES[layer.op.kind].parameters(graph, layer.op):
+            tensor = layer.op.inputs[parameter.position]
+            if len(readers[tensor]) > 1:
+                raise ModelError(
+                    f"layer '{layer.name}' ({layer.op.kind}) shares its {metadata.ROLES[parameter.role]} "
+                    f"'{graph.tensors[tensor].name}' with another op; shared weights cannot be trained: give each "
+                    "layer its own, or leave these layers frozen"
+                )
+
+
+def _update_flags(source: SourceModel, layer: Layer) -> int:
+    flags = sum(UPDATE_FLAGS[p.role] for p in RULES[layer.op.kind].parameters(source.graph, layer.op))
+    # The converter gives every convolution a bias; where the source has none, it stays zero.
+    return flags & ~options.UPDATES_BIAS if layer.name in source.without_bias else flags
+
+
+def _hands_down(graph: Graph, op: Op, chosen: set[int]) -> bool:
+    moved = _downstream(graph, chosen)
+    return any(t in moved for t in RULES[op.kind].data_inputs(op))

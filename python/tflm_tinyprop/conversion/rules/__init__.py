@@ -1,0 +1,30 @@
+"""One rule per kind of builtin op; a kind that is not here has no gradient."""
+
+from tflm_tinyprop.conversion.rules.activation import ActivationRule
+from tflm_tinyprop.conversion.rules.base import Cost, GradientRequest, Parameter, Rule, SharedTensors, fused_activation
+from tflm_tinyprop.conversion.rules.conv_2d import Conv2DRule
+from tflm_tinyprop.conversion.rules.depthwise_conv_2d import DepthwiseConv2DRule
+from tflm_tinyprop.conversion.rules.elementwise import AddRule, MulRule
+from tflm_tinyprop.conversion.rules.fully_connected import FullyConnectedRule
+from tflm_tinyprop.conversion.rules.mean import MeanRule
+from tflm_tinyprop.conversion.rules.pool_2d import AveragePool2DRule, MaxPool2DRule
+from tflm_tinyprop.conversion.rules.rearrange import ConcatenationRule, PadRule, ReshapeRule
+from tflm_tinyprop.conversion.rules.softmax import SoftmaxRule
+
+RULES: dict[str, Rule] = {
+    rule.kind: rule
+    for rule in (
+        FullyConnectedRule(), Conv2DRule(), DepthwiseConv2DRule(),
+        AveragePool2DRule(), MaxPool2DRule(), MeanRule(),
+        AddRule(), MulRule(), ConcatenationRule(),
+        *(ReshapeRule(kind) for kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")),
+        *(PadRule(kind) for kind in ("PAD", "PADV2")),
+        *(ActivationRule(kind) for kind in ("RELU", "RELU6", "TANH", "LOGISTIC")),
+        *(ActivationRule(kind, needs_input=True) for kind in ("LEAKY_RELU", "HARD_SWISH")),
+        SoftmaxRule(),
+    )
+}
+
+__all__ = [
+    "RULES", "Cost", "GradientRequest", "Parameter", "Rule", "SharedTensors", "fused_activation",
+]

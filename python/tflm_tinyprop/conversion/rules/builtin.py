@@ -1,0 +1,63 @@
+"""Gradient pieces that TFLM's builtin ops compute: each appends one op and returns its output tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tflm_tinyprop.format.graph import Graph, Op, Tensor, builtin_options
+
+
+def _append(graph: Graph, kind: str, inputs: list[int], shape: Sequence[int], name: str, raw) -> int:
+    output = graph.add_tensor(Tensor(f"tinyprop/{name}", tuple(shape), np.dtype(np.float32)))
+    graph.ops.append(Op(kind, inputs, [output], raw=raw))
+    return output
+
+
+def _integers(graph: Graph, name: str, values: Sequence[int]) -> int:
+    return graph.add_constant(f"tinyprop/{name}", np.array(values, np.int32))
+
+
+def reshape(graph: Graph, tensor: int, shape: Sequence[int], name: str) -> int:
+    target = _integers(graph, f"{name}/shape", shape)
+    return _append(graph, "RESHAPE", [tensor, target], shape, name, builtin_options("ReshapeOptions", newShape=list(shape)))
+
+
+def copy(graph: Graph, tensor: int, name: str) -> int:
+    """TFLM has no op that only copies; a reshape to the same shape does."""
+    return reshape(graph, tensor, graph.tensors[tensor].shape, name)
+
+
+def add(graph: Graph, a: int, b: int, name: str) -> int:
+    return _append(graph, "ADD", [a, b], graph.tensors[a].shape, name, builtin_options("AddOptions"))
+
+
+def multiply(graph: Graph, a: int, b: int, name: str) -> int:
+    """With broadcasting."""
+    shape = np.broadcast_shapes(graph.tensors[a].shape, graph.tensors[b].shape)
+    return _append(graph, "MUL", [a, b], shape, name, builtin_options("MulOptions"))
+
+
+def slice_(graph: Graph, tensor: int, begin: Sequence[int], size: Sequence[int], name: str) -> int:
+    bounds = [_integers(graph, f"{name}/begin", begin), _integers(graph, f"{name}/size", size)]
+    return _append(graph, "SLICE", [tensor, *bounds], size, name, builtin_options("SliceOptions"))
+
+
+def sum_(graph: Graph, tensor: int, axes: Sequence[int], name: str) -> int:
+    """Keeps the summed dimensions, with size 1."""
+    shape = [1 if axis in axes else size for axis, size in enumerate(graph.tensors[tensor].shape)]
+    axis_tensor = _integers(graph, f"{name}/axes", axes)
+    return _append(graph, "SUM", [tensor, axis_tensor], shape, name, builtin_options("ReducerOptions", keepDims=True))
+
+
+def unbroadcast(graph: Graph, tensor: int, shape: Sequence[int], name: str) -> int:
+    """Sums a gradient over the dimensions along which a tensor of `shape` was broadcast."""
+    current = graph.tensors[tensor].shape
+    if current == tuple(shape):
+        return tensor
+    padded = (1,) * (len(current) - len(shape)) + tuple(shape)
+    axes = [axis for axis, (have, want) in enumerate(zip(current, padded, strict=True)) if want == 1 and have != 1]
+    if axes:
+        tensor = sum_(graph, tensor, axes, f"{name}/sum")
+    return reshape(graph, tensor, shape, name) if len(shape) != len(current) else tensor

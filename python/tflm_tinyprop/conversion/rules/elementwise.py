@@ -1,0 +1,54 @@
+"""ADD and MUL, with broadcasting and fused activations."""
+
+from __future__ import annotations
+
+from tflm_tinyprop.conversion.rules import builtin
+from tflm_tinyprop.conversion.rules.activation import emit_fused
+from tflm_tinyprop.conversion.rules.base import GradientRequest, Rule, activation_problem
+from tflm_tinyprop.format import options
+from tflm_tinyprop.format.graph import Graph, Op
+
+
+class _BinaryRule(Rule):
+    note = "with broadcasting"
+
+    def problem(self, graph: Graph, op: Op) -> str | None:
+        return super().problem(graph, op) or activation_problem(op, options.ACTIVATIONS)
+
+    def data_inputs(self, op: Op) -> list[int]:
+        return list(op.inputs[:2])
+
+    def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
+        """The gradient with the op's output shape for the input at `position`."""
+        raise NotImplementedError
+
+    def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
+        emit_fused(graph, request)
+        wanted = [p for p, t in enumerate(self.data_inputs(request.op)) if t in request.hand_down_to]
+        gradients = []
+        for position in wanted:
+            tensor = request.op.inputs[position]
+            name = f"{request.name}/input_delta_{position}"
+            partial = self._partial(graph, request, position, last=position == wanted[-1])
+            gradients.append((tensor, builtin.unbroadcast(graph, partial, graph.tensors[tensor].shape, name)))
+        return gradients
+
+
+class AddRule(_BinaryRule):
+    kind = "ADD"
+    gradient = "none, or RESHAPE (copy), SUM (broadcast)"
+
+    def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
+        # Both inputs get the same gradient, but each needs a tensor of its own to change in place.
+        if last or graph.tensors[request.op.inputs[position]].shape != graph.tensors[request.delta].shape:
+            return request.delta
+        return builtin.copy(graph, request.delta, f"{request.name}/delta_{position}")
+
+
+class MulRule(_BinaryRule):
+    kind = "MUL"
+    gradient = "MUL, SUM (broadcast)"
+
+    def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
+        other = request.op.inputs[1 - position]
+        return builtin.multiply(graph, request.delta, other, f"{request.name}/product_{position}")

@@ -1,0 +1,33 @@
+"""MEAN over constant axes:  dx = dy / n, spread over the averaged elements."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflm_tinyprop.conversion.rules import builtin
+from tflm_tinyprop.conversion.rules.base import GradientRequest, Rule, float_problem
+from tflm_tinyprop.format.graph import Graph, Op
+
+
+class MeanRule(Rule):
+    kind = "MEAN"
+    gradient = "RESHAPE, MUL"
+    note = "constant axes"
+
+    def problem(self, graph: Graph, op: Op) -> str | None:
+        if not graph.tensors[op.inputs[1]].is_constant:
+            return "its axes are computed; only constant axes have a gradient"
+        return float_problem(graph, op, positions=(0,))
+
+    def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
+        x = request.op.inputs[0]
+        shape = graph.tensors[x].shape
+        axes = {int(a) % len(shape) for a in graph.tensors[request.op.inputs[1]].array().reshape(-1)}
+        kept = [1 if axis in axes else size for axis, size in enumerate(shape)]
+        delta = request.delta
+        if graph.tensors[delta].shape != tuple(kept):
+            delta = builtin.reshape(graph, delta, kept, f"{request.name}/delta")
+        averaged = [size if axis in axes else 1 for axis, size in enumerate(shape)]
+        share = np.full(averaged, 1 / np.prod(averaged), np.float32)
+        weights = graph.add_constant(f"tinyprop/{request.name}/share", share)
+        return [(x, builtin.multiply(graph, delta, weights, f"{request.name}/input_delta"))]

@@ -1,0 +1,135 @@
+"""Weight records: the bytes in which trained weights are kept (SPEC.md, "Weight record").
+
+The same record serves files on the host and slots in a device's flash.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+import zlib
+
+import numpy as np
+
+from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format.metadata import TrainingMetadata
+
+MAGIC = b"TPWR"
+VERSION = 2
+_HEADER = struct.Struct("<4sHHIIIIII")
+# Version 1 has no position in the schedule.
+_HEADER_SIZES = {1: _HEADER.size - 4, VERSION: _HEADER.size}
+_COUNTS = struct.Struct("<II")  # the last two fields of the header: variables and bytes of data
+_CRC = struct.Struct("<I")
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightRecord:
+    """values: one float32 array per variable of the model, the state last. step: training steps done.
+
+    schedule_step: position in the learning rate schedule; `step` if None.
+    """
+
+    values: list[np.ndarray]
+    step: int
+    sequence: int = 1
+    schedule_step: int | None = None
+
+
+def pack(training: TrainingMetadata, record: WeightRecord) -> bytes:
+    """Serialises a record for the model that `training` describes."""
+    data = b"".join(np.ascontiguousarray(v, "<f4").tobytes() for v in record.values)
+    sizes = struct.pack(f"<{len(record.values)}I", *(v.size for v in record.values))
+    schedule_step = record.step if record.schedule_step is None else record.schedule_step
+    header = _HEADER.pack(
+        MAGIC, VERSION, _HEADER.size, training.fingerprint, record.sequence, record.step, schedule_step,
+        len(record.values), len(data),
+    )
+    content = header + sizes + data
+    return content + _CRC.pack(zlib.crc32(content))
+
+
+def unpack(training: TrainingMetadata, data: bytes, source: str = "the weights") -> WeightRecord:
+    """Parses a record. Raises ModelError if it is damaged, newer, or of another model."""
+    if len(data) < min(_HEADER_SIZES.values()) + _CRC.size or data[:4] != MAGIC:
+        raise ModelError(f"{source} is not a weight record of tflm_tinyprop")
+    version, header_size, fingerprint, sequence, step = struct.unpack_from("<HHIII", data, 4)
+    if version > VERSION:
+        raise ModelError(f"{source} has version {version}, this tflm_tinyprop reads up to {VERSION}; update it")
+    total = _total_size(data)
+    if _HEADER_SIZES.get(version) != header_size or total != len(data):
+        raise ModelError(f"{source} is truncated or damaged: {len(data)} bytes, expected {total}")
+    if not _is_intact(data):
+        raise ModelError(f"{source} is damaged: its CRC-32 does not match")
+    count, size = _COUNTS.unpack_from(data, header_size - _COUNTS.size)
+    sizes = struct.unpack_from(f"<{count}I", data, header_size)
+    expected = tuple(v.elements for v in training.variables)
+    if fingerprint != training.fingerprint or sizes != expected or size != 4 * sum(sizes):
+        raise ModelError(
+            f"{source} belongs to another model: its variables have {sizes} elements, this model's {expected}"
+        )
+    schedule_step = step if version == 1 else struct.unpack_from("<I", data, 20)[0]
+    flat = np.frombuffer(data, "<f4", sum(sizes), header_size + 4 * count)
+    values = np.split(flat.astype(np.float32), np.cumsum(sizes)[:-1])
+    return WeightRecord(list(values), step, sequence, schedule_step)
+
+
+def unpack_dump(training: TrainingMetadata, data: bytes, source: str = "the dump") -> WeightRecord:
+    """The newest intact record of the model in a dump of a device's weight storage.
+
+    data: the whole storage, of which each half is a slot. Raises ModelError if neither has such a record.
+    """
+    newest = None
+    reasons = []
+    half = len(data) // 2
+    slots = () if len(data) % 2 else (data[:half], data[half:])
+    for number, slot in enumerate(slots, start=1):
+        record = slot[: _total_size(slot)]
+        if not _is_intact(record):
+            continue
+        try:
+            found = unpack(training, record, f"half {number} of {source}")
+        except ModelError as error:
+            reasons.append(str(error))
+            continue
+        if newest is None or is_later(found.sequence, newest.sequence):
+            newest = found
+    if newest is None:
+        nothing = f"{source} has no intact weight record: neither of its halves begins with one"
+        raise ModelError("; ".join(reasons) or nothing)
+    return newest
+
+
+def unpack_any(training: TrainingMetadata, data: bytes, source: str = "the weights") -> WeightRecord:
+    """Reads a record, or the dump of a device's whole weight storage."""
+    try:
+        return unpack(training, data, source)
+    except ModelError as error:
+        reason = error
+    try:
+        return unpack_dump(training, data, source)
+    except ModelError as error:
+        # A record that does not fit into a slot was meant to be one.
+        raise reason if _total_size(data) > len(data) // 2 else error from None
+
+
+def is_later(a: int, b: int) -> bool:
+    """Whether sequence number a was given after b: they count on from 0 after the largest."""
+    return 0 < (a - b) % 2**32 < 2**31
+
+
+def _total_size(data: bytes) -> int:
+    """Bytes of the record, of whatever version, that `data` begins with; 0 if it begins with none."""
+    if len(data) < 8 or data[:4] != MAGIC:
+        return 0
+    header_size = struct.unpack_from("<H", data, 6)[0]
+    if not min(_HEADER_SIZES.values()) <= header_size <= len(data):
+        return 0
+    count, size = _COUNTS.unpack_from(data, header_size - _COUNTS.size)
+    return header_size + 4 * count + size + _CRC.size
+
+
+def _is_intact(record: bytes) -> bool:
+    if len(record) < _CRC.size or len(record) != _total_size(record):
+        return False
+    return zlib.crc32(record[: -_CRC.size]) == _CRC.unpack(record[-_CRC.size :])[0]

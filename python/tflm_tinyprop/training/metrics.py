@@ -1,0 +1,77 @@
+"""Sums over steps and what they mean: the numbers a History holds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tflm_tinyprop.format.metadata import TrainingMetadata
+from tflm_tinyprop.format.sample_status import SampleStatus
+from tflm_tinyprop.training.steps import PADDING, StepResults
+
+
+class Totals:
+    """Adds up the results of steps.
+
+    backward_effort: multiply-accumulates of backward and update over those of full backpropagation of the
+    same samples and layers. step_effort: the same with the forward pass in both.
+    """
+
+    def __init__(self, training: TrainingMetadata):
+        self._training = training
+        self.samples = 0
+        self.skipped = 0
+        self.non_finite = 0
+        self._finite_loss = 0.0
+        self._finite = 0
+        self._correct = 0
+        self._macs = 0.0
+
+    def add(self, results: StepResults, labels: np.ndarray) -> None:
+        """labels: those of all samples; results.rows picks among them."""
+        real = results.rows != PADDING
+        status = results.status[real]
+        loss = results.loss[real]
+        self.samples += int(real.sum())
+        self.skipped += int((status == SampleStatus.SKIPPED).sum())
+        # Without training no sample is judged, so its loss has to tell.
+        finite = np.isfinite(loss) & (status != SampleStatus.NON_FINITE)
+        self.non_finite += int((~finite).sum())
+        self._finite += int(finite.sum())
+        self._finite_loss += float(loss[finite].sum(dtype=np.float64))
+        self._macs += float(results.statistics[:, 1:, :, 3].sum(dtype=np.float64))
+        if self._classifies:
+            expected = labels[results.rows[real]]
+            if expected.ndim > 1:
+                expected = expected.argmax(axis=-1)
+            self._correct += int((results.outputs[real].argmax(axis=-1) == expected).sum())
+
+    @property
+    def _classifies(self) -> bool:
+        return self._training.loss != "mean_squared_error"
+
+    @property
+    def backward_effort(self) -> float:
+        return self._macs / max(1, self.samples * self._training.backward_macs)
+
+    @property
+    def step_effort(self) -> float:
+        forward = self.samples * self._training.forward_macs
+        full = self.samples * self._training.backward_macs
+        return (forward + self._macs) / max(1, forward + full)
+
+    def evaluation(self) -> dict[str, float]:
+        """loss (mean over samples with a finite one), and accuracy for a classification."""
+        logs = {"loss": self._finite_loss / self._finite if self._finite else float("nan")}
+        if self._classifies:
+            logs["accuracy"] = self._correct / max(1, self.samples)
+        return logs
+
+    def training(self) -> dict[str, float]:
+        """evaluation() plus what training cost."""
+        return {
+            **self.evaluation(),
+            "backward_effort": self.backward_effort,
+            "step_effort": self.step_effort,
+            "skip_rate": self.skipped / max(1, self.samples),
+            "non_finite": self.non_finite,
+        }

@@ -1,0 +1,255 @@
+"""Trainer: trains a TrainableModel in the real TFLM interpreter, with Keras' interface."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import numpy as np
+
+from tflm_tinyprop import files
+from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.errors import ArenaError, ConfigError, DataError, ModelError
+from tflm_tinyprop.format import metadata, weight_record
+from tflm_tinyprop.host.session import Session
+from tflm_tinyprop.trainable_model import TrainableModel
+from tflm_tinyprop.training.callbacks import CallbackList, History
+from tflm_tinyprop.training.data import prepare_inputs, prepare_labels
+from tflm_tinyprop.training.metrics import Totals
+from tflm_tinyprop.training.progress import make_progress
+from tflm_tinyprop.training.schedules import learning_rates
+from tflm_tinyprop.training.steps import PADDING, StepRunner, batches
+
+
+class Trainer:
+    """One model in one interpreter; several trainers in one process are independent.
+
+    Args:
+        model: what to train. It is not changed: trained weights live in the trainer.
+        config: settings of TinyProp; the model's own if None. May be replaced between calls of fit().
+        arena_bytes: arena of the interpreter. None takes enough; a number too small raises ArenaError
+            with the size that is needed.
+
+    Attributes:
+        step: training steps done so far, also the position in a learning rate schedule.
+        stop_training: set it (from a callback) to end fit() after the epoch.
+    """
+
+    def __init__(self, model: TrainableModel, *, config: TinyPropConfig | None = None,
+                 arena_bytes: int | None = None):
+        if not isinstance(model, TrainableModel):
+            raise ModelError(f"Trainer takes a TrainableModel from convert() or load(), got {type(model).__name__}")
+        self.model = model
+        self.config = config or model.config
+        self.stop_training = False
+        self.history: History | None = None
+        self._arena_bytes = _arena_for(model, arena_bytes)
+        self._start(model.data, step=0)
+
+    def _start(self, data: bytes, step: int) -> None:
+        """Makes the interpreter. Trained variables get their values in the first invoke, so one is done."""
+        session = Session(data, self._arena_bytes)
+        training = self.model.training
+        for position, tensor in enumerate(self.model.inputs):
+            session.set_input(np.zeros(tensor.shape, tensor.dtype), position)
+        session.set_input(np.zeros(self.model.label.shape, self.model.label.dtype), training.label_input)
+        session.set_input(self.config.control(0.0), training.control_input)
+        session.invoke()
+        self._session = session
+        self._runner = StepRunner(session, training)
+        self._runner.steps = step
+
+    @property
+    def step(self) -> int:
+        return self._runner.steps
+
+    # Training ---------------------------------------------------------------------------------------
+
+    def fit(self, x, y, *, epochs: int = 1, learning_rate=0.01, validation_data=None, shuffle: bool = True,
+            seed: int | None = None, callbacks=(), verbose="auto", initial_epoch: int = 0) -> History:
+        """Trains for a number of epochs, with the model's batch size.
+
+        Args:
+            x: samples [N, ...]; a list or a dict by name for several inputs.
+            y: class indices [N], or one-hot labels or targets [N, ...].
+            learning_rate: a number, or a Keras LearningRateSchedule (or any function) of the step.
+            validation_data: (x, y), evaluated after every epoch.
+            shuffle: draws a new order every epoch, from `seed`.
+            callbacks: Callback objects, ours or Keras'.
+            verbose: "auto" shows a progress bar on a terminal.
+
+        Returns:
+            History with loss, accuracy, backward_effort, step_effort, skip_rate and non_finite of every
+            epoch, and val_loss and val_accuracy with validation data.
+
+        Ctrl-C leaves the trainer with the weights of the last finished step.
+        """
+        inputs = prepare_inputs(self.model, x)
+        labels = prepare_labels(self.model, y, len(inputs[0]))
+        validation = self._prepare_pair(validation_data)
+        samples = len(labels)
+        steps = -(-samples // self.model.batch_size)
+        if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < initial_epoch:
+            raise ConfigError(f"epochs must be an integer of at least {initial_epoch}, got {epochs!r}")
+        rates = learning_rates(learning_rate, self.step, steps * (epochs - initial_epoch))
+
+        self.history = History()
+        params = {"epochs": epochs, "steps": steps, "verbose": verbose, "samples": samples}
+        hooks = CallbackList([*callbacks, self.history], self, params)
+        generator = np.random.default_rng(seed)
+        self.stop_training = False
+        hooks.call("on_train_begin", {})
+        logs: dict[str, float] = {}
+        with make_progress(verbose, epochs) as progress:
+            for number, epoch in enumerate(range(initial_epoch, epochs)):
+                order = generator.permutation(samples) if shuffle else np.arange(samples)
+                hooks.call("on_epoch_begin", epoch, {})
+                progress.start_epoch(epoch, steps)
+                logs = self._run_epoch(
+                    inputs, labels, order, rates[number * steps : (number + 1) * steps], hooks, progress
+                )
+                if validation is not None:
+                    logs |= {f"val_{k}": v for k, v in self._evaluate(*validation, hooks).items()}
+                progress.end_epoch(logs)
+                hooks.call("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+        hooks.call("on_train_end", logs)
+        return self.history
+
+    def _run_epoch(self, inputs, labels, order, rates, hooks, progress) -> dict[str, float]:
+        totals = Totals(self.model.training)
+        rows = batches(order, self.model.batch_size)
+        batch = 0
+        chunk = 1 if hooks.needs_batches else 64
+        if hooks.needs_batches:
+            hooks.call("on_train_batch_begin", 0, {})
+        for results in self._runner.run(inputs, labels, rows, self.config.control(0.0), rates, chunk):
+            totals.add(results, labels)
+            hooks.call("on_steps", results)
+            if hooks.needs_batches:
+                hooks.call("on_train_batch_end", batch, totals.training())
+                if batch + 1 < len(rows):
+                    hooks.call("on_train_batch_begin", batch + 1, {})
+            batch += len(results.rows)
+            progress.advance(len(results.rows), totals.training())
+        return totals.training()
+
+    def train_on_batch(self, x, y, *, learning_rate: float = 0.01) -> dict[str, float]:
+        """One training step on up to batch_size samples. Returns its metrics, as an epoch of fit()."""
+        inputs = prepare_inputs(self.model, x)
+        labels = prepare_labels(self.model, y, len(inputs[0]))
+        if len(labels) > self.model.batch_size:
+            raise DataError(f"train_on_batch got {len(labels)} samples, the model's batch has {self.model.batch_size}")
+        rates = learning_rates(learning_rate, self.step, 1)
+        totals = Totals(self.model.training)
+        rows = batches(np.arange(len(labels)), self.model.batch_size)
+        for results in self._runner.run(inputs, labels, rows, self.config.control(0.0), rates):
+            totals.add(results, labels)
+        return totals.training()
+
+    # Inference --------------------------------------------------------------------------------------
+
+    def evaluate(self, x, y) -> dict[str, float]:
+        """Mean loss and, for a classification, accuracy. Changes nothing."""
+        return self._evaluate(*self._prepare_pair((x, y)))
+
+    def _evaluate(self, inputs, labels, hooks: CallbackList | None = None) -> dict[str, float]:
+        totals = Totals(self.model.training)
+        if hooks:
+            hooks.call("on_test_begin", {})
+        for results in self._infer(inputs, labels):
+            totals.add(results, labels)
+        if hooks:
+            hooks.call("on_test_end", totals.evaluation())
+        return totals.evaluation()
+
+    def predict(self, x) -> np.ndarray:
+        """The model's output for every sample, [N, ...]. Changes nothing."""
+        inputs = prepare_inputs(self.model, x)
+        label = self.model.label
+        labels = np.zeros((len(inputs[0]), *label.shape[1:]), label.dtype)
+        parts = [r.outputs[r.rows != PADDING] for r in self._infer(inputs, labels)]
+        return np.concatenate(parts)
+
+    def _infer(self, inputs, labels):
+        rows = batches(np.arange(len(labels)), self.model.batch_size)
+        return self._runner.run(inputs, labels, rows, self.config.control(0.0), np.zeros(len(rows), np.float32))
+
+    def _prepare_pair(self, pair):
+        if pair is None:
+            return None
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise DataError("validation_data must be a pair (x, y)")
+        inputs = prepare_inputs(self.model, pair[0])
+        return inputs, prepare_labels(self.model, pair[1], len(inputs[0]))
+
+    # Weights ----------------------------------------------------------------------------------------
+
+    def _values(self) -> list[np.ndarray]:
+        """Current values of all variables, the state last, in the order of training.variables."""
+        first = self.model.training.first_variable_output
+        return [np.array(self._session.output(first + i)) for i in range(len(self.model.training.variables))]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Current values of the trained tensors, as TFLite lays them out (dense kernel: [units, inputs])."""
+        return [v for v, record in zip(self._values(), self.model.training.variables, strict=True)
+                if record.role != metadata.STATE]
+
+    def set_weights(self, values) -> None:
+        """Replaces the trained tensors; the running maxima and the step count stay."""
+        current = self._values()
+        if len(values) != len(current) - 1:
+            raise DataError(f"set_weights takes {len(current) - 1} arrays, got {len(values)}")
+        for new, old in zip(values, current):
+            if np.shape(new) != old.shape:
+                raise DataError(f"set_weights got an array of shape {np.shape(new)} where {old.shape} is expected")
+        self._start(self.model.with_values([*values, current[-1]]), self.step)
+
+    def reset(self) -> None:
+        """Back to the exported weights, step 0."""
+        self._start(self.model.data, step=0)
+
+    def save_weights(self, path: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
+        """Writes weights, running maxima and step count as a weight record (SPEC.md).
+
+        A device that loads it goes on with its schedule at the same step.
+        """
+        record = weight_record.WeightRecord(self._values(), self.step)
+        return files.write_whole(path, weight_record.pack(self.model.training, record), overwrite=overwrite)
+
+    def load_weights(self, path: str | os.PathLike) -> None:
+        """Reads a weight record of this model, or the newest one in a dump of a device's weight storage."""
+        record = weight_record.unpack_any(self.model.training, files.read_bytes(path), str(path))
+        shapes = [self.model.graph.tensors[v.initial].shape for v in self.model.training.variables]
+        values = [v.reshape(shape) for v, shape in zip(record.values, shapes, strict=True)]
+        self._start(self.model.with_values(values), record.step)
+
+    def to_tflite(self, path: str | os.PathLike | None = None, *, overwrite: bool = False) -> bytes:
+        """The ordinary .tflite for inference, with the trained weights; also written to `path` if given."""
+        if path is not None:
+            files.check_writable(path, overwrite=overwrite)
+        data = self.model.inference_model(self._values())
+        if path is not None:
+            files.write_whole(path, data, overwrite=overwrite)
+        return data
+
+    def to_keras(self, keras_model=None):
+        """A copy of the Keras model with the trained weights.
+
+        keras_model: the architecture, for a model that was loaded from a file; its layer names count.
+        """
+        from tflm_tinyprop.conversion import keras_export
+
+        return keras_export.to_keras(self.model.training, self._values(), keras_model or self.model.keras_model)
+
+
+def _arena_for(model: TrainableModel, wanted: int | None) -> int:
+    if wanted is None:
+        return model.sufficient_arena_bytes
+    needed = model.arena_bytes
+    if wanted < needed:
+        raise ArenaError(
+            f"an arena of {wanted} bytes is too small for this model: it needs {needed} bytes on this host"
+        )
+    return wanted

@@ -1,0 +1,311 @@
+#include "cc/runtime/trainer.h"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "doctest/doctest.h"
+#include "tests/cc/runtime/scripted_graph.h"
+
+namespace tinyprop {
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+Trainer Started(ScriptedGraph& graph) {
+  Trainer trainer;
+  REQUIRE(trainer.Init(graph.graph(), graph.metadata()) == Status::kOk);
+  return trainer;
+}
+
+}  // namespace
+
+TEST_CASE("Init brings the exported weights in with one inference") {
+  ScriptedGraph graph;
+  graph.x = {kNan, 1, 2};
+  graph.classes = {77};
+  const Trainer trainer = Started(graph);
+  CHECK(graph.rates == std::vector<float>{0.0f});
+  CHECK(graph.x == std::vector<float>{0, 0, 0});
+  CHECK(trainer.batch_size() == 1);
+  CHECK(trainer.config().zeta == 0.8f);
+  CHECK(trainer.metadata().Layer(2).gradients == 4);
+  CHECK(trainer.Variable(1).size == 8);
+  CHECK(trainer.Variable(3).empty());
+  CHECK(trainer.step() == 0);
+}
+
+TEST_CASE("Init refuses what does not fit together") {
+  ScriptedGraph graph;
+  Status expected = Status::kGraphMismatch;
+  TrainingGraph given = graph.graph();
+  SUBCASE("no entry") {
+    graph.entry.clear();
+    expected = Status::kNotTrainable;
+  }
+  SUBCASE("a later version") {
+    graph.entry[4] = 2;
+    expected = Status::kMetadataNewer;
+  }
+  SUBCASE("damage") {
+    graph.entry[12] ^= 1;
+    expected = Status::kMetadataDamaged;
+  }
+  SUBCASE("an interpreter that fails") {
+    graph.on_invoke = [] { return false; };
+    expected = Status::kInvokeFailed;
+  }
+  SUBCASE("number of inputs") { --given.inputs; }
+  SUBCASE("number of outputs") { ++given.outputs; }
+  SUBCASE("size of control") { graph.inputs[2].bytes -= 4; }
+  SUBCASE("type of the label") { graph.inputs[1].type = ElementType::kFloat32; }
+  SUBCASE("size of the label") { graph.inputs[1].bytes += 4; }
+  SUBCASE("model input missing") { graph.inputs[0].data = nullptr; }
+  SUBCASE("size of the loss") { graph.outputs[1].bytes += 4; }
+  SUBCASE("size of the statistics") { graph.outputs[2].bytes -= 16; }
+  SUBCASE("size of a variable") { graph.outputs[4].bytes -= 4; }
+  SUBCASE("type of a variable") { graph.outputs[3].type = ElementType::kInt8; }
+  SUBCASE("output that is not float32") { graph.outputs[0].type = ElementType::kInt8; }
+  Trainer trainer;
+  CHECK(trainer.Init(given, graph.metadata()) == expected);
+  CHECK(trainer.Step(1) == Status::kNotInitialized);
+}
+
+TEST_CASE("without Init every call says so") {
+  Trainer trainer;
+  WeightStore store;
+  CHECK(trainer.Step(0) == Status::kNotInitialized);
+  CHECK(trainer.Step(Span<const float>()) == Status::kNotInitialized);
+  CHECK(trainer.Predict() == Status::kNotInitialized);
+  CHECK(trainer.SetLearningRate(0.1f) == Status::kNotInitialized);
+  CHECK(trainer.SetConfig({}) == Status::kNotInitialized);
+  CHECK(trainer.Reset() == Status::kNotInitialized);
+  CHECK(trainer.Save(&store) == Status::kNotInitialized);
+  CHECK(trainer.Load(&store) == Status::kNotInitialized);
+  CHECK(trainer.Input().data == nullptr);
+  CHECK(trainer.Output().data == nullptr);
+  CHECK(trainer.PredictedClass() == -1);
+  CHECK(trainer.Variable(0).empty());
+  CHECK(trainer.Layer(1).gradients == 0);
+}
+
+TEST_CASE("Step hands over label, rate and settings and returns what happened") {
+  ScriptedGraph graph;
+  Trainer trainer = Started(graph);
+  REQUIRE(trainer.SetLearningRate(0.25f) == Status::kOk);
+  graph.on_invoke = [&] {
+    graph.Report(0, SampleStatus::kTrained, 1.5f, 0.7f, 4.0f, 9.0f);
+    Statistics{graph.statistics.data(), 1}.at(2, 0)[2] = 3.0f;
+    return true;
+  };
+  SampleResult result;
+  REQUIRE(trainer.Step(3, &result) == Status::kOk);
+  CHECK(graph.classes[0] == 3);
+  CHECK(graph.control == std::vector<float>{0.25f, 0.5f, 1.0f, 0.8f, 0.0f, 2.0f, 0.5f, 1.0f});
+  CHECK(result.status == SampleStatus::kTrained);
+  CHECK_FALSE(result.skipped());
+  CHECK(result.loss == 0.7f);
+  CHECK(result.decision == 1.5f);
+  CHECK(result.backward_effort == doctest::Approx(13.0 / 26));
+  CHECK(result.step_effort == doctest::Approx(113.0 / 126));
+  CHECK(trainer.Layer(2).kept == 3);
+  CHECK(trainer.Layer(2).gradients == 4);
+  CHECK(trainer.Layer(3).gradients == 0);
+  CHECK(trainer.step() == 1);
+  CHECK(trainer.Step(0) == Status::kOk);  // without a result
+}
+
+TEST_CASE("a label that the model does not have does nothing") {
+  ScriptedGraph graph(2);
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.1f);
+  const size_t invokes = graph.rates.size();
+  for (const int32_t label : {-1, 4, 1 << 30}) CHECK(trainer.Step(label) == Status::kBadLabel);
+  const int32_t second_is_wrong[] = {0, 4};
+  CHECK(trainer.Step(Span<const int32_t>(second_is_wrong, 2)) == Status::kBadLabel);
+  const float targets[8] = {};
+  CHECK(trainer.Step(Span<const float>(targets, 8)) == Status::kBadLabel);
+  const int32_t labels[3] = {};
+  SampleResult result;
+  CHECK(trainer.Step(Span<const int32_t>(labels, 0)) == Status::kBadArgument);
+  CHECK(trainer.Step(Span<const int32_t>(labels, 3)) == Status::kBadArgument);
+  CHECK(trainer.Step(Span<const int32_t>(labels, 2), {&result, 1}) == Status::kBadArgument);
+  CHECK(graph.rates.size() == invokes);
+  CHECK(trainer.step() == 0);
+  CHECK(trainer.statistics().samples == 0);
+}
+
+TEST_CASE("targets are copied as they are, and have to be finite") {
+  ScriptedGraph graph(2, LossKind::kMeanSquaredError);
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.1f);
+  CHECK(trainer.label_elements() == 4);
+  const float both[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+  REQUIRE(trainer.Step(Span<const float>(both, 8)) == Status::kOk);
+  CHECK(graph.targets == std::vector<float>(both, both + 8));
+  REQUIRE(trainer.Step(Span<const float>(both, 4)) == Status::kOk);
+  CHECK(graph.targets[3] == 4.0f);
+  for (int i = 4; i < 8; ++i) CHECK(std::isnan(graph.targets[static_cast<size_t>(i)]));
+
+  float wrong[4] = {1, 2, 3, kNan};
+  CHECK(trainer.Step(Span<const float>(wrong, 4)) == Status::kBadLabel);
+  CHECK(trainer.Step(Span<const float>(both, 3)) == Status::kBadLabel);
+  CHECK(trainer.Step(1) == Status::kBadLabel);
+  CHECK(trainer.step() == 2);
+}
+
+TEST_CASE("a smaller batch is a step of that size") {
+  ScriptedGraph graph(4);
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.3f);
+  graph.on_invoke = [&] {
+    for (int32_t b = 0; b < 4; ++b) graph.Report(b, SampleStatus::kTrained, 1, static_cast<float>(b), 1, 1);
+    return true;
+  };
+  const int32_t labels[] = {3, 2, 1};
+  SampleResult results[3];
+  REQUIRE(trainer.Step(Span<const int32_t>(labels, 3), {results, 3}) == Status::kOk);
+  CHECK(graph.classes == std::vector<int32_t>{3, 2, 1, -1});
+  CHECK(graph.rates.back() == doctest::Approx(0.4));
+  CHECK(results[2].loss == 2.0f);
+  CHECK(trainer.statistics().samples == 3);
+  CHECK(trainer.statistics().loss == doctest::Approx(1.0));
+  CHECK(trainer.Input(3).data == &graph.x[9]);
+  CHECK(trainer.Input(3).floats().size == 3);
+  CHECK(trainer.Input(4).data == nullptr);
+  CHECK(trainer.Input(0, 1).data == nullptr);
+}
+
+TEST_CASE("a sample that is not finite is an error that the others survive") {
+  ScriptedGraph graph(2);
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.1f);
+  graph.on_invoke = [&] {
+    graph.Report(0, SampleStatus::kNonFinite, 0, kNan, 0, 0);
+    graph.Report(1, SampleStatus::kSkipped, 0.1f, 2.0f, 0, 0);
+    return true;
+  };
+  const int32_t labels[] = {0, 1};
+  SampleResult results[2];
+  CHECK(trainer.Step(Span<const int32_t>(labels, 2), {results, 2}) == Status::kNonFinite);
+  CHECK(results[0].status == SampleStatus::kNonFinite);
+  CHECK(results[1].skipped());
+  const TrainingStatistics& sums = trainer.statistics();
+  CHECK(sums.non_finite == 1);
+  CHECK(sums.skipped == 1);
+  CHECK(sums.loss == 2.0f);
+  CHECK(sums.skip_rate() == 0.5f);
+}
+
+TEST_CASE("an interpreter that fails is not a step") {
+  ScriptedGraph graph;
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.1f);
+  graph.on_invoke = [] { return false; };
+  CHECK(trainer.Step(1) == Status::kInvokeFailed);
+  CHECK(trainer.Predict() == Status::kInvokeFailed);
+  CHECK(trainer.step() == 0);
+  CHECK(trainer.statistics().steps == 0);
+}
+
+TEST_CASE("statistics add up and are ratios of sums") {
+  ScriptedGraph graph;
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.1f);
+  CHECK(trainer.statistics().backward_effort() == 0.0f);
+  const SampleStatus statuses[] = {SampleStatus::kTrained, SampleStatus::kSkipped, SampleStatus::kTrained};
+  int n = 0;
+  graph.on_invoke = [&] {
+    const bool is_trained = statuses[n] == SampleStatus::kTrained;
+    graph.Report(0, statuses[n], 0, static_cast<float>(n), is_trained ? 10.0f : 0.0f, is_trained ? 16.0f : 0.0f);
+    ++n;
+    return true;
+  };
+  for (int i = 0; i < 3; ++i) REQUIRE(trainer.Step(0) == Status::kOk);
+  const TrainingStatistics& sums = trainer.statistics();
+  CHECK(sums.steps == 3);
+  CHECK(sums.trained == 2);
+  CHECK(sums.skip_rate() == doctest::Approx(1.0 / 3));
+  CHECK(sums.loss == doctest::Approx(1.0));
+  CHECK(sums.backward_effort() == doctest::Approx(2.0 / 3));
+  CHECK(sums.step_effort() == doctest::Approx((300 + 52.0) / (300 + 78)));
+  trainer.ResetStatistics();
+  CHECK(trainer.statistics().samples == 0);
+}
+
+TEST_CASE("the schedule begins with the step after it was set") {
+  ScriptedGraph graph;
+  Trainer trainer = Started(graph);
+  const auto schedule = LearningRateSchedule::WarmupCosine(0.4f, 4, 20);
+  trainer.SetLearningRate(0.1f);
+  trainer.Step(0);
+  graph.rates.clear();
+  REQUIRE(trainer.SetSchedule(schedule) == Status::kOk);
+  for (int i = 0; i < 21; ++i) trainer.Step(0);
+  CHECK(graph.rates[0] == doctest::Approx(0.1));
+  CHECK(graph.rates[3] == doctest::Approx(0.4));
+  CHECK(graph.rates[19] > 0.0f);
+  CHECK(graph.rates[20] == 0.0f);
+  CHECK(trainer.step() == 21);  // the last call was an inference
+  CHECK(trainer.SetLearningRate(kNan) == Status::kBadArgument);
+  CHECK(trainer.SetLearningRate(-1.0f) == Status::kBadArgument);
+  CHECK(trainer.SetSchedule(LearningRateSchedule::WarmupCosine(0.1f, 9, 8)) == Status::kBadArgument);
+}
+
+TEST_CASE("settings are checked before they are taken") {
+  ScriptedGraph graph;
+  Trainer trainer = Started(graph);
+  Control config = trainer.config();
+  config.threshold = 0.0f;
+  config.s_min = 1.0f;
+  CHECK(trainer.SetConfig(config) == Status::kOk);
+  CHECK(trainer.config().threshold == 0.0f);
+  const auto refused = [&](float Control::*field, float value) {
+    Control changed = trainer.config();
+    changed.*field = value;
+    return trainer.SetConfig(changed) == Status::kBadArgument;
+  };
+  CHECK(refused(&Control::s_min, -0.1f));
+  CHECK(refused(&Control::s_max, 0.9f));  // below s_min
+  CHECK(refused(&Control::s_max, 1.1f));
+  CHECK(refused(&Control::zeta, kNan));
+  CHECK(refused(&Control::zeta, -1.0f));
+  CHECK(refused(&Control::d_min, 3.0f));  // above d_max
+  CHECK(refused(&Control::threshold, kNan));
+  CHECK(refused(&Control::decay, 0.0f));
+  CHECK(refused(&Control::decay, 1.5f));
+  CHECK(trainer.config().decay == 1.0f);
+}
+
+TEST_CASE("a prediction trains nothing, whatever the rate") {
+  ScriptedGraph graph(2);
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.1f);
+  graph.classes = {99, -5};
+  graph.on_invoke = [&] {
+    graph.y = {1, 3, 3, 2, 0, kNan, 1, 1};
+    return true;
+  };
+  REQUIRE(trainer.Predict() == Status::kOk);
+  CHECK(graph.rates.back() == 0.0f);
+  CHECK(graph.classes == std::vector<int32_t>{0, 0});
+  CHECK(trainer.PredictedClass(0) == 1);
+  CHECK(trainer.PredictedClass(1) == -1);
+  CHECK(trainer.PredictedClass(2) == -1);
+  CHECK(trainer.Output(1).floats()[2] == 1.0f);
+  CHECK(trainer.step() == 0);
+}
+
+TEST_CASE("Reset goes back to the exported weights") {
+  ScriptedGraph graph;
+  Trainer trainer = Started(graph);
+  trainer.SetSchedule(LearningRateSchedule::WarmupCosine(0.1f, 2, 10));
+  trainer.Step(0);
+  REQUIRE(trainer.Reset() == Status::kOk);
+  CHECK(graph.resets == 1);
+  CHECK(graph.rates.back() == 0.0f);
+  CHECK(trainer.step() == 0);
+  CHECK(trainer.learning_rate() == doctest::Approx(0.05));
+}
+
+}  // namespace tinyprop

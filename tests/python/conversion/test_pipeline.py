@@ -1,0 +1,264 @@
+"""Planning and the graph pass: what is trained, what is refused, and what stays as it was."""
+
+import numpy as np
+import pytest
+
+import tflm_tinyprop as tp
+from tflm_tinyprop.conversion.differentiate import inference_graph
+from tflm_tinyprop.errors import ConfigError, ModelError
+from tflm_tinyprop.format import metadata, options
+from tflm_tinyprop.format.graph import Op, Tensor, builtin_options, read_graph, write_graph
+from tflm_tinyprop.models.tiny_models import dense_classifier
+
+FLOAT = np.dtype(np.float32)
+
+
+def trained(model):
+    return [layer.name for layer in model.training.layers if layer.is_trained]
+
+
+def kinds(graph):
+    return [op.kind for op in graph.ops]
+
+
+def test_ops_come_in_the_order_of_a_step(model):
+    assert kinds(model.graph) == [
+        options.INITIALIZE, "FULLY_CONNECTED", "FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX",
+        options.SOFTMAX_CROSS_ENTROPY, options.DECISION, *[options.FULLY_CONNECTED_GRAD] * 3,
+    ]
+
+
+def test_inputs_and_outputs_are_named_and_ordered(model):
+    names = [model.graph.tensors[t].name for t in model.graph.inputs]
+    assert names == ["input", "tinyprop_label", "tinyprop_control"]
+    names = [model.graph.tensors[t].name for t in model.graph.outputs]
+    assert names == ["model/softmax", "tinyprop_loss", "tinyprop_statistics", "dense_1/kernel", "dense_1/bias",
+                     "dense_2/kernel", "dense_2/bias", "dense_3/kernel", "dense_3/bias", "tinyprop_state"]
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [
+    ("all", ["dense_1", "dense_2", "dense_3"]),
+    (2, ["dense_2", "dense_3"]),
+    (["dense_1"], ["dense_1"]),
+    ("dense_2", ["dense_2"]),
+    (("dense_3", "dense_1"), ["dense_1", "dense_3"]),
+])
+def test_trainable_layers(plain_tflite, wanted, expected):
+    assert trained(tp.convert(plain_tflite, trainable_layers=wanted)) == expected
+
+
+def test_the_pass_stops_at_the_first_trainable_layer(plain_tflite):
+    model = tp.convert(plain_tflite, trainable_layers=["dense_2"])
+    layers = {layer.name: layer for layer in model.training.layers}
+    assert list(layers) == ["dense_2", "dense_3"]
+    assert layers["dense_2"].hand_down_macs == 0 and layers["dense_2"].update_macs == 16
+    assert layers["dense_3"].hand_down_macs == 12 and layers["dense_3"].update_macs == 0
+    assert kinds(model.graph).count(options.FULLY_CONNECTED_GRAD) == 2
+
+
+def test_frozen_weights_stay_constants(plain_tflite):
+    model = tp.convert(plain_tflite, trainable_layers=1)
+    variables = [t.name for t in model.graph.tensors if t.is_variable]
+    assert variables == ["tinyprop_statistics", "dense_3/kernel", "dense_3/bias", "tinyprop_state"]
+
+
+def test_effort_counts_multiply_accumulates(model):
+    assert model.training.forward_macs == 8 * 16 + 16 * 12 + 12 * 4
+    # The first layer hands nothing down.
+    assert model.training.backward_macs == 8 * 16 + 2 * (16 * 12 + 12 * 4)
+
+
+def test_the_inference_part_is_the_original(plain_tflite, model):
+    original = read_graph(plain_tflite)
+    again = inference_graph(model.graph, model.training, {})
+    assert kinds(again) == kinds(original)
+    assert [op.inputs for op in again.ops] == [op.inputs for op in original.ops]
+    assert (again.inputs, again.outputs) == (original.inputs, original.outputs)
+    for a, b in zip(again.tensors, original.tensors, strict=True):
+        assert (a.name, a.shape, a.dtype, a.is_variable) == (b.name, b.shape, b.dtype, b.is_variable)
+        np.testing.assert_array_equal(a.data, b.data)
+
+
+def test_an_offline_memory_plan_is_dropped(plain_tflite):
+    graph = read_graph(plain_tflite)
+    graph.metadata["OfflineMemoryAllocation"] = bytes(16)
+    assert "OfflineMemoryAllocation" not in tp.convert(write_graph(graph)).graph.metadata
+
+
+def test_the_same_model_converts_to_the_same_bytes(plain_tflite):
+    assert tp.convert(plain_tflite).data == tp.convert(plain_tflite).data
+
+
+# What is refused ------------------------------------------------------------------------------------
+
+def test_unknown_layer_names_list_the_known_ones(plain_tflite):
+    with pytest.raises(ModelError, match="'dense_9'.*dense_1, dense_2, dense_3"):
+        tp.convert(plain_tflite, trainable_layers=["dense_9"])
+
+
+@pytest.mark.parametrize("count", [0, 4, -1, True])
+def test_a_wrong_number_of_layers(plain_tflite, count):
+    with pytest.raises(ModelError, match="trainable_layers"):
+        tp.convert(plain_tflite, trainable_layers=count)
+
+
+def test_an_already_trainable_model(model):
+    with pytest.raises(ModelError, match="already trainable"):
+        tp.convert(model.data)
+
+
+def test_an_unknown_loss_lists_the_known_ones(plain_tflite):
+    with pytest.raises(ModelError, match="hinge.*sparse_categorical_crossentropy"):
+        tp.convert(plain_tflite, loss="hinge")
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.5, True, 70000])
+def test_a_wrong_batch_size(plain_tflite, batch_size):
+    with pytest.raises(ConfigError, match="batch_size"):
+        tp.convert(plain_tflite, batch_size=batch_size)
+
+
+def test_a_batch_the_file_does_not_have(plain_tflite):
+    with pytest.raises(ModelError, match="input.*batch_size=4"):
+        tp.convert(plain_tflite, batch_size=4)
+
+
+def test_what_is_no_model_at_all():
+    with pytest.raises(ModelError, match="int"):
+        tp.convert(42)
+
+
+def test_a_path_that_does_not_exist(tmp_path):
+    with pytest.raises(ModelError, match="missing.tflite"):
+        tp.convert(tmp_path / "missing.tflite")
+
+
+def insert_op(data: bytes, kind: str, after: int) -> bytes:
+    """The model with an op of this kind behind the op at index `after`."""
+    graph = read_graph(data)
+    source = graph.ops[after].outputs[0]
+    result = graph.add_tensor(Tensor(f"model/{kind.lower()}/output", graph.tensors[source].shape, FLOAT))
+    for op in graph.ops[after + 1 :]:
+        op.inputs = [result if t == source else t for t in op.inputs]
+    graph.ops.insert(after + 1, Op(kind, [source], [result]))
+    return write_graph(graph)
+
+
+def test_an_op_without_a_gradient_names_what_can_be_trained_without_it(plain_tflite):
+    data = insert_op(plain_tflite, "FLOOR", after=0)
+    with pytest.raises(ModelError, match=r"FLOOR.*dense_2, dense_3 \(pass trainable_layers=2"):
+        tp.convert(data)
+    assert trained(tp.convert(data, trainable_layers=2)) == ["dense_2", "dense_3"]
+
+
+def test_a_quantized_layer_is_refused_by_name(plain_tflite):
+    graph = read_graph(plain_tflite)
+    kernel = graph.tensors[graph.ops[1].inputs[1]]
+    kernel.dtype, kernel.data = np.dtype(np.int8), kernel.data[: kernel.size]
+    with pytest.raises(ModelError, match=r"'dense_2' \(FULLY_CONNECTED\).*int8.*dense_3 \(pass trainable_layers=1"):
+        tp.convert(write_graph(graph))
+
+
+def test_weights_used_twice_are_refused():
+    graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
+    graph.ops[1].inputs[1] = graph.ops[0].inputs[1]
+    with pytest.raises(ModelError, match="'dense_1'.*shares its kernel"):
+        tp.convert(write_graph(graph))
+
+
+def test_weights_that_are_computed_are_refused():
+    graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
+    kernel = graph.add_tensor(Tensor("computed", (4, 4), FLOAT))
+    graph.ops.insert(0, Op("ABS", [graph.ops[0].inputs[1]], [kernel]))
+    graph.ops[1].inputs[1] = kernel
+    assert trained(tp.convert(write_graph(graph))) == ["dense_2"]
+
+
+def test_dynamic_shapes_are_refused(plain_tflite):
+    graph = read_graph(plain_tflite)
+    graph.tensors[graph.inputs[0]].raw.shapeSignature = [-1, -1]
+    with pytest.raises(ModelError, match="dynamic shape.*fixed"):
+        tp.convert(write_graph(graph))
+
+
+def test_an_open_batch_of_one_is_fine(plain_tflite):
+    graph = read_graph(plain_tflite)
+    graph.tensors[graph.inputs[0]].raw.shapeSignature = [-1, 8]
+    assert tp.convert(write_graph(graph)).batch_size == 1
+
+
+def test_several_outputs_are_refused(plain_tflite):
+    graph = read_graph(plain_tflite)
+    graph.outputs.append(graph.ops[0].outputs[0])
+    with pytest.raises(ModelError, match="2 outputs"):
+        tp.convert(write_graph(graph))
+
+
+def test_a_mean_squared_error_can_be_taken_on_a_softmax(plain_tflite):
+    assert options.SOFTMAX_GRAD in kinds(tp.convert(plain_tflite, loss="mse").graph)
+
+
+def test_a_computed_bias_is_refused():
+    graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
+    bias = graph.add_tensor(Tensor("computed", (4,), FLOAT))
+    graph.ops.insert(1, Op("ABS", [graph.ops[0].inputs[2]], [bias]))
+    graph.ops[2].inputs[2] = bias
+    with pytest.raises(ModelError, match="'dense_2'.*bias are computed"):
+        tp.convert(write_graph(graph))
+
+
+def test_a_convolution_without_a_rule_for_its_groups():
+    graph = read_graph(dense_classifier([4, 4], softmax=False))
+    kernel = graph.add_constant("model/conv/kernel", np.zeros((4, 1, 1, 2), np.float32))
+    image = graph.add_tensor(Tensor("image", (1, 1, 1, 4), FLOAT))
+    result = graph.add_tensor(Tensor("model/conv/output", (1, 1, 1, 4), FLOAT))
+    graph.inputs = [image]
+    graph.ops.insert(0, Op("CONV_2D", [image, kernel], [result], raw=builtin_options("Conv2DOptions")))
+    graph.ops[1].inputs[0] = result
+    with pytest.raises(ModelError, match=r"'conv' \(CONV_2D\).*grouped.*dense_1 \(pass trainable_layers=1"):
+        tp.convert(write_graph(graph))
+
+
+# Loading --------------------------------------------------------------------------------------------
+
+def test_saving_and_loading(model, tmp_path):
+    path = model.save(tmp_path / "m.tflite")
+    assert tp.load(path).data == model.data
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        model.save(path)
+    model.save(path, overwrite=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["m.tflite"]
+
+
+def test_loading_an_ordinary_model(plain_tflite, tmp_path):
+    path = tmp_path / "plain.tflite"
+    path.write_bytes(plain_tflite)
+    with pytest.raises(ModelError, match=r"plain.tflite.*not a trainable model.*convert"):
+        tp.load(path)
+
+
+def test_loading_with_damaged_options(model):
+    graph = read_graph(model.data)
+    graph.ops[-1].custom_options = graph.ops[-1].custom_options[:5]
+    with pytest.raises(ModelError, match="TinyPropFullyConnectedGrad.*damaged"):
+        tp.TrainableModel(write_graph(graph))
+
+
+@pytest.mark.parametrize("damage", [
+    lambda g: g.outputs.pop(),
+    lambda g: g.inputs.insert(0, g.inputs[0]),
+    lambda g: g.outputs.reverse(),
+])
+def test_metadata_that_does_not_fit_the_graph(model, damage):
+    graph = read_graph(model.data)
+    damage(graph)
+    with pytest.raises(ModelError, match=metadata.ENTRY):
+        tp.TrainableModel(write_graph(graph))
+
+
+def test_summary_shows_every_layer(model):
+    lines = []
+    model.summary(lines.append)
+    text = "\n".join(lines)
+    for expected in ("dense_1", "dense_3", "FULLY_CONNECTED", "128", "arena for training", "threshold"):
+        assert expected in text

@@ -1,0 +1,246 @@
+"""Rules of ops without weights: gradients in the interpreter against tf.GradientTape."""
+
+import numpy as np
+import pytest
+from probe import Probe, assert_gradients_close
+
+from tflm_tinyprop.format.graph import builtin_options
+
+CONFIGURATIONS = 300
+SEED = 31
+
+
+def tensorflow_gradient(function, values, target):
+    """Gradient of the sum of the samples' own losses at the input, [B, ...]."""
+    import tensorflow as tf
+
+    x = tf.constant(values)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+        loss = tf.reduce_sum(tf.reduce_mean(tf.reshape((y - target) ** 2, [len(values), -1]), axis=1))
+    return tape.gradient(loss, x).numpy(), y.numpy()
+
+
+def check(values, build, function, generator):
+    """build(probe) -> output tensor; function: the same in TensorFlow."""
+    probe = Probe(values)
+    output = build(probe)
+    shape = probe.graph.tensors[output].shape
+    target = generator.normal(size=shape).astype(np.float32)
+    expected, y = tensorflow_gradient(function, probe.values, target)
+    actual, _, predictions = probe.step(output, target)
+    np.testing.assert_allclose(predictions, y, rtol=1e-4, atol=1e-5)
+    assert_gradients_close(actual, expected)
+
+
+def each_configuration(name: str):
+    """Generators of the configurations; the seed is printed for a failing one."""
+    for number in range(CONFIGURATIONS):
+        print(f"seed [{SEED}, {number}] of {name}")
+        yield np.random.default_rng([SEED, number])
+
+
+def random_map(generator, rank: int = 4, batch: int | None = None):
+    shape = [batch or int(generator.integers(1, 4)), *generator.integers(1, 7, rank - 1)]
+    # Apart from each other and from the kinks of the activations, so that derivatives are defined.
+    count = int(np.prod(shape))
+    values = (generator.permutation(count) - count // 2 + 0.37) * (8.0 / count)
+    return values.reshape(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])
+def test_pooling(kind):
+    import tensorflow as tf
+
+    pool = {"AVERAGE_POOL_2D": tf.nn.avg_pool2d, "MAX_POOL_2D": tf.nn.max_pool2d}[kind]
+    for generator in each_configuration(kind):
+        values = random_map(generator)
+        same = bool(generator.integers(2))
+        limit = values.shape[1:3] if not same else (5, 5)
+        window = [int(generator.integers(1, min(5, size) + 1)) for size in limit]
+        strides = generator.integers(1, 4, 2).tolist()
+        activation = int(generator.integers(0, 2))
+        padding = "SAME" if same else "VALID"
+
+        def function(x, window=window, strides=strides, padding=padding, activation=activation):
+            y = pool(x, window, strides, padding)
+            return tf.nn.relu(y) if activation else y
+
+        def build(probe, window=window, strides=strides, same=same, activation=activation, function=function):
+            shape = function(probe.values).shape
+            raw = builtin_options("Pool2DOptions", padding=0 if same else 1, strideH=strides[0], strideW=strides[1],
+                                  filterHeight=window[0], filterWidth=window[1], fusedActivationFunction=activation)
+            return probe.op(kind, [probe.input], shape, raw)
+
+        check(values, build, function, generator)
+
+
+ACTIVATIONS = {
+    "RELU": ("relu", None), "RELU6": ("relu6", None), "TANH": ("tanh", None), "LOGISTIC": ("sigmoid", None),
+    "HARD_SWISH": ("hard_swish", "HardSwishOptions"), "LEAKY_RELU": ("leaky_relu", "LeakyReluOptions"),
+}
+
+
+@pytest.mark.parametrize("kind", ACTIVATIONS)
+def test_activations(kind):
+    import keras
+    import tensorflow as tf
+
+    name, options = ACTIVATIONS[kind]
+    for generator in each_configuration(kind):
+        slope = float(generator.uniform(0, 0.5))
+        if kind == "LEAKY_RELU":
+            raw, function = builtin_options(options, alpha=slope), (lambda x, s=slope: tf.nn.leaky_relu(x, s))
+        else:
+            raw = builtin_options(options) if options else None
+            function = getattr(keras.activations, name)
+        check(random_map(generator, int(generator.integers(2, 5))),
+              lambda probe, raw=raw: probe.op(kind, [probe.input], probe.values.shape, raw), function, generator)
+
+
+def test_softmax_inside_a_graph():
+    import tensorflow as tf
+
+    for generator in each_configuration("SOFTMAX"):
+        values = random_map(generator, 2)
+        check(values, lambda probe: probe.op("SOFTMAX", [probe.input], probe.values.shape,
+                                             builtin_options("SoftmaxOptions", beta=1.0)), tf.nn.softmax, generator)
+
+
+@pytest.mark.parametrize("kind", ["ADD", "MUL"])
+def test_binary_ops_with_constants(kind):
+    import tensorflow as tf
+
+    combine = {"ADD": tf.add, "MUL": tf.multiply}[kind]
+    for generator in each_configuration(kind):
+        values = random_map(generator)
+        shape = [1 if generator.random() < 0.5 else size for size in values.shape]
+        other = generator.normal(size=shape).astype(np.float32)
+        activation = int(generator.choice([0, 1, 3]))
+        act = {0: tf.identity, 1: tf.nn.relu, 3: tf.nn.relu6}[activation]
+        first = bool(generator.integers(2))
+
+        def build(probe, other=other, activation=activation, first=first):
+            operands = [probe.input, probe.constant(other)]
+            raw = builtin_options(f"{kind.capitalize()}Options", fusedActivationFunction=activation)
+            return probe.op(kind, operands if first else operands[::-1], probe.values.shape, raw)
+
+        check(values, build, lambda x, o=other, a=act: a(combine(x, o)), generator)
+
+
+@pytest.mark.parametrize("kind", ["ADD", "MUL"])
+def test_branches_that_meet_again(kind):
+    """Both operands come from the same tensor: their gradients are summed. One branch is reduced first,
+    so that it is broadcast, in half of the cases."""
+    import tensorflow as tf
+
+    combine = {"ADD": tf.add, "MUL": tf.multiply}[kind]
+    for generator in each_configuration(f"{kind} of branches"):
+        values = random_map(generator)
+        reduce = bool(generator.integers(2))
+
+        def function(x, reduce=reduce):
+            branch = tf.tanh(x)
+            if reduce:
+                branch = tf.reduce_mean(branch, [1, 2], keepdims=True)
+            return combine(branch, tf.sigmoid(x))
+
+        def build(probe, reduce=reduce):
+            shape = probe.values.shape
+            branch = probe.op("TANH", [probe.input], shape)
+            if reduce:
+                axes = probe.constant(np.array([1, 2], np.int32))
+                branch = probe.op("MEAN", [branch, axes], (shape[0], 1, 1, shape[3]),
+                                  builtin_options("ReducerOptions", keepDims=True))
+            other = probe.op("LOGISTIC", [probe.input], shape)
+            operands = [branch, other] if not reduce else [other, branch]
+            return probe.op(kind, operands, shape, builtin_options(f"{kind.capitalize()}Options"))
+
+        check(values, build, function, generator)
+
+
+def test_a_tensor_added_to_itself():
+    import tensorflow as tf
+
+    generator = np.random.default_rng(SEED)
+    check(random_map(generator), lambda probe: probe.op(
+        "ADD", [probe.input, probe.input], probe.values.shape, builtin_options("AddOptions")), lambda x: x + tf.identity(x),
+        generator)
+
+
+def test_mean():
+    import tensorflow as tf
+
+    for generator in each_configuration("MEAN"):
+        values = random_map(generator)
+        axes = sorted(generator.choice([1, 2, 3], int(generator.integers(1, 4)), replace=False).tolist())
+        keep = bool(generator.integers(2))
+
+        def build(probe, axes=axes, keep=keep):
+            shape = tf.reduce_mean(probe.values, axes, keepdims=keep).shape
+            negative = [a - 4 if a % 2 else a for a in axes]
+            return probe.op("MEAN", [probe.input, probe.constant(np.array(negative, np.int32))], shape,
+                            builtin_options("ReducerOptions", keepDims=keep))
+
+        check(values, build, lambda x, a=axes, k=keep: tf.reduce_mean(x, a, keepdims=k), generator)
+
+
+@pytest.mark.parametrize("kind", ["PAD", "PADV2"])
+def test_pad(kind):
+    import tensorflow as tf
+
+    for generator in each_configuration(kind):
+        paddings = np.concatenate([[[0, 0]], generator.integers(0, 4, (3, 2))]).astype(np.int32)
+
+        def build(probe, paddings=paddings):
+            shape = [size + sum(p) for size, p in zip(probe.values.shape, paddings.tolist(), strict=True)]
+            inputs = [probe.input, probe.constant(paddings)]
+            if kind == "PADV2":
+                inputs.append(probe.constant(np.zeros(1, np.float32)))
+            return probe.op(kind, inputs, shape, builtin_options("PadV2Options" if kind == "PADV2" else "PadOptions"))
+
+        check(random_map(generator), build, lambda x, p=paddings: tf.pad(x, p), generator)
+
+
+def test_concatenation():
+    import tensorflow as tf
+
+    for generator in each_configuration("CONCATENATION"):
+        values = random_map(generator)
+        axis = int(generator.integers(1, 4))
+        constant = random_map(generator, batch=len(values))
+        shape = list(values.shape)
+        shape[axis] = constant.shape[axis]
+        constant = np.resize(constant, shape)
+
+        def build(probe, axis=axis, constant=constant):
+            parts = [probe.op("TANH", [probe.input], probe.values.shape), probe.constant(constant), probe.input]
+            shape = list(probe.values.shape)
+            shape[axis] = 2 * shape[axis] + constant.shape[axis]
+            raw = builtin_options("ConcatenationOptions", axis=axis if axis % 2 else axis - 4)
+            return probe.op("CONCATENATION", parts, shape, raw)
+
+        check(values, build, lambda x, a=axis, c=constant: tf.concat([tf.tanh(x), c, x], a), generator)
+
+
+@pytest.mark.parametrize("kind", ["RESHAPE", "SQUEEZE", "EXPAND_DIMS"])
+def test_shapes(kind):
+    import tensorflow as tf
+
+    for generator in each_configuration(kind):
+        values = random_map(generator, 3)
+        if kind == "SQUEEZE":
+            values = values[:, None]
+        target = {"RESHAPE": (values.shape[0], values[0].size), "SQUEEZE": (values.shape[0], *values.shape[2:]),
+                  "EXPAND_DIMS": (values.shape[0], 1, *values.shape[1:])}[kind]
+
+        def build(probe, target=target):
+            if kind == "RESHAPE":
+                return probe.reshape(probe.input, target)
+            if kind == "SQUEEZE":
+                return probe.op(kind, [probe.input], target, builtin_options("SqueezeOptions", squeezeDims=[1]))
+            return probe.op(kind, [probe.input, probe.constant(np.array([1], np.int32))], target,
+                            builtin_options("ExpandDimsOptions"))
+
+        check(values, build, lambda x, t=target: tf.reshape(x, t), generator)

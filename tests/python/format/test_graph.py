@@ -1,0 +1,77 @@
+"""Reading and writing flatbuffers."""
+
+import numpy as np
+import pytest
+
+from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format.graph import ALIGNMENT, Graph, Op, Tensor, read_graph, write_graph
+
+
+def structure(graph: Graph):
+    return (
+        [(t.name, t.shape, t.dtype, t.is_variable, None if t.data is None else t.data.tobytes())
+         for t in graph.tensors],
+        [(o.kind, o.is_custom, o.inputs, o.outputs, o.custom_options) for o in graph.ops],
+        graph.inputs, graph.outputs, graph.metadata,
+    )
+
+
+def test_writing_what_was_read_gives_the_same_graph(model):
+    assert structure(read_graph(write_graph(model.graph))) == structure(model.graph)
+
+
+def test_constants_are_aligned_in_the_file(model):
+    data = write_graph(model.graph)
+    constants = [t.data.tobytes() for t in model.graph.tensors if t.is_constant and len(t.data) > 64]
+    assert constants
+    for constant in constants:
+        assert data.index(constant) % ALIGNMENT == 0
+
+
+@pytest.mark.parametrize("data", [b"", b"TFL3", b"not a flatbuffer at all", bytes(100)])
+def test_what_is_not_a_tflite_is_refused(data):
+    with pytest.raises(ModelError, match="not a .tflite"):
+        read_graph(data)
+
+
+def test_every_truncation_is_noticed(plain_tflite):
+    for length in range(len(plain_tflite)):
+        with pytest.raises(ModelError):
+            read_graph(plain_tflite[:length])
+
+
+def test_random_damage_never_raises_anything_else(plain_tflite):
+    seed = 11
+    print(f"seed {seed}")
+    generator = np.random.default_rng(seed)
+    for _ in range(500):
+        damaged = bytearray(plain_tflite)
+        for position in generator.integers(8, len(damaged), 4):
+            damaged[position] = generator.integers(256)
+        try:
+            read_graph(bytes(damaged))
+        except ModelError:
+            pass
+
+
+def test_a_constant_of_a_wrong_size_is_refused(plain_tflite):
+    graph = read_graph(plain_tflite)
+    kernel = next(t for t in graph.tensors if t.is_constant and len(t.shape) == 2)
+    kernel.shape = (kernel.shape[0] + 1, kernel.shape[1])
+    with pytest.raises(ModelError, match=f"{kernel.name}.*damaged"):
+        read_graph(write_graph(graph))
+
+
+def test_a_tensor_that_nobody_writes_is_refused():
+    float32 = np.dtype(np.float32)
+    graph = Graph([Tensor("input", (1,), float32), Tensor("orphan", (1,), float32), Tensor("sum", (1,), float32)],
+                  [Op("ADD", [0, 1], [2])], [0], [2])
+    with pytest.raises(ModelError, match="orphan"):
+        write_graph(graph)
+
+
+def test_set_array_checks_the_shape(plain_tflite):
+    graph = read_graph(plain_tflite)
+    kernel = next(t for t in graph.tensors if t.is_constant)
+    with pytest.raises(ModelError, match=kernel.name):
+        kernel.set_array(np.zeros((1, 1, 1)))

@@ -1,0 +1,57 @@
+"""The metadata entry TINYPROP and the standard metadata."""
+
+import dataclasses
+import json
+
+import pytest
+
+import tflm_tinyprop as tp
+from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format import metadata, tflite_metadata
+
+
+def test_packing_and_unpacking(model):
+    assert metadata.unpack(model.training.pack()) == model.training
+
+
+def test_settings_survive_as_the_decimals_they_were_given_as(plain_tflite):
+    config = tp.TinyPropConfig(s_min=0.1, s_max=0.7, zeta=0.9, d_max=1.3, threshold=0.4, decay=0.999)
+    assert tp.convert(plain_tflite, config=config).config == config
+
+
+def test_every_truncation_is_damage(model):
+    content = model.training.pack()
+    for length in range(len(content)):
+        with pytest.raises(ModelError, match="damaged"):
+            metadata.unpack(content[:length])
+
+
+def test_a_newer_version_says_so(model):
+    content = model.training.pack()
+    with pytest.raises(ModelError, match="version 2.*update"):
+        metadata.unpack(content[:4] + b"\x02\x00" + content[6:])
+
+
+def test_the_fingerprint_depends_on_the_variables_alone(model):
+    other = dataclasses.replace(model.training.variables[0], elements=1)
+    changed = dataclasses.replace(model.training, variables=(other, *model.training.variables[1:]))
+    assert changed.fingerprint != model.training.fingerprint
+    assert dataclasses.replace(model.training, forward_macs=1).fingerprint == model.training.fingerprint
+
+
+def test_standard_metadata_names_inputs_outputs_and_labels(plain_tflite):
+    model = tp.convert(plain_tflite, labels=["red", "green", "blue", "none"])
+    reader, _ = tflite_metadata.import_flatbuffers_metadata()
+    shown = reader.MetadataDisplayer.with_model_buffer(model.data)
+    content = json.loads(shown.get_metadata_json())["subgraph_metadata"][0]
+    names = [entry["name"] for entry in content["input_tensor_metadata"]]
+    assert names == ["input", "tinyprop_label", "tinyprop_control"]
+    assert len(content["output_tensor_metadata"]) == len(model.graph.outputs)
+    assert all(entry["description"] for entry in content["output_tensor_metadata"])
+    assert shown.get_packed_associated_file_list() == ["labels.txt"]
+    assert shown.get_associated_file_buffer("labels.txt") == b"red\ngreen\nblue\nnone\n"
+
+
+def test_the_number_of_labels_must_fit(plain_tflite):
+    with pytest.raises(ModelError, match="2 names.*4 classes"):
+        tp.convert(plain_tflite, labels=["a", "b"])

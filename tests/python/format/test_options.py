@@ -1,0 +1,78 @@
+"""Custom options: the same bytes as cc/tflm/op_options.cc reads, and clear refusals."""
+
+import pytest
+
+from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format import options
+
+CASES = [
+    (options.INITIALIZE, options.InitializeOptions(2, 7), "0100 0800 0200 0700"),
+    (options.SOFTMAX_CROSS_ENTROPY, options.LossOptions(1, 3), "0100 0600 01 03"),
+    (options.DECISION, options.DecisionOptions(), "0100 0400"),
+    (options.FULLY_CONNECTED_GRAD, options.LayerGradOptions(1, 6, 3, 258), "0100 0a00 01 06 0300 0201"),
+    (
+        options.CONV_2D_GRAD,
+        options.ConvGradOptions(1, 6, 3, 258, 1, 2, 3, 4, 5, 770),
+        "0100 1600 01 06 0300 0201 0100 0200 0300 0400 0500 0203",
+    ),
+    (
+        options.DEPTHWISE_CONV_2D_GRAD,
+        options.ConvGradOptions(3, 0, 1, 0, 2, 2, 1, 1, 0, 1),
+        "0100 1600 03 00 0100 0000 0200 0200 0100 0100 0000 0100",
+    ),
+    (
+        options.AVERAGE_POOL_2D_GRAD,
+        options.PoolGradOptions(2, 258, 3, 4, 1, 1, 5, 6),
+        "0100 1400 0200 0201 0300 0400 0100 0100 0500 0600",
+    ),
+    (
+        options.MAX_POOL_2D_GRAD,
+        options.PoolGradOptions(2, 2, 2, 2, 1, 1, 0, 0),
+        "0100 1400 0200 0200 0200 0200 0100 0100 0000 0000",
+    ),
+    (options.ACTIVATION_GRAD, options.ActivationGradOptions(4, 0.25), "0100 0c00 04 000000 0000803e"),
+    (options.SOFTMAX_GRAD, options.SoftmaxGradOptions(2.0), "0100 0800 00000040"),
+]
+
+UNKNOWN = [
+    (options.FULLY_CONNECTED_GRAD, options.LayerGradOptions(9, 6, 1, 0)),
+    (options.CONV_2D_GRAD, options.ConvGradOptions(4, 6, 1, 0, 1, 1, 1, 1, 0, 0)),
+    (options.CONV_2D_GRAD, options.ConvGradOptions(0, 8, 1, 0, 1, 1, 1, 1, 0, 0)),
+    (options.CONV_2D_GRAD, options.ConvGradOptions(0, 6, 0, 0, 1, 1, 1, 1, 0, 0)),
+    (options.CONV_2D_GRAD, options.ConvGradOptions(0, 6, 1, 0, 0, 1, 1, 1, 0, 0)),
+    (options.DEPTHWISE_CONV_2D_GRAD, options.ConvGradOptions(0, 6, 1, 0, 1, 1, 1, 0, 0, 0)),
+    (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(0, 2, 1, 1, 1, 1, 0, 0)),
+    (options.MAX_POOL_2D_GRAD, options.PoolGradOptions(2, 2, 1, 0, 1, 1, 0, 0)),
+    (options.ACTIVATION_GRAD, options.ActivationGradOptions(8, 0.0)),
+]
+
+
+@pytest.mark.parametrize(("op", "value", "content"), CASES)
+def test_bytes_are_those_of_the_specification(op, value, content):
+    assert value.pack() == bytes.fromhex(content)
+    assert options.unpack(op, value.pack()) == value
+
+
+@pytest.mark.parametrize(("op", "value", "_"), CASES)
+def test_every_truncation_is_damage(op, value, _):
+    for length in range(len(value.pack())):
+        with pytest.raises(ModelError, match=f"{op}.*damaged"):
+            options.unpack(op, value.pack()[:length])
+
+
+@pytest.mark.parametrize(("op", "value", "_"), CASES)
+def test_a_newer_version_says_so(op, value, _):
+    newer = b"\x02\x00" + value.pack()[2:]
+    with pytest.raises(ModelError, match="version 2.*update"):
+        options.unpack(op, newer)
+
+
+@pytest.mark.parametrize(("op", "value"), UNKNOWN)
+def test_unknown_values(op, value):
+    with pytest.raises(ModelError, match=f"{op}.*unknown value"):
+        options.unpack(op, value.pack())
+
+
+def test_unknown_ops():
+    with pytest.raises(ModelError, match="TinyPropNew.*known"):
+        options.unpack("TinyPropNew", b"")
