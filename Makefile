@@ -18,7 +18,7 @@ TEST_ENVIRONMENT = TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so)
   TINYPROP_TFLM_WHEELS=$(abspath build/wheels) TINYPROP_FIRMWARE=$(abspath build/firmware)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo study docs test cc-test sanitize firmware firmware-test firmware-tflm py-test bench \
+.PHONY: help build demo study docs generate test cc-test sanitize firmware firmware-test firmware-tflm py-test bench \
   bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench
 
 help: ## this list
@@ -65,6 +65,9 @@ study: build ## the whole study (TINYPROP_DATA_DIR; hours); runs in out/study, r
 
 docs: build ## put the figures of the last runs into README.md
 	$(VENV_BIN)/python tools/readme_tables.py
+
+generate: build ## write what follows from format/tables.py: cc/core/wire_format.h, SPEC.md's tables, test vectors
+	$(VENV_BIN)/python tools/wire_format
 
 bazel-test: ## build and test everything with Bazel
 	@$(SETUP) debian bazel-bootstrap doctest-dev

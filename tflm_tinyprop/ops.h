@@ -17,21 +17,17 @@
 
 namespace tinyprop {
 
-// Number of ops that RegisterTinyPropOps adds: what a resolver's template argument must allow for.
-constexpr int kTinyPropOpCount = 11;
+// kTinyPropOpCount is the number of ops that RegisterTinyPropOps adds: what a resolver's template argument must allow for.
 
 // Adds every TinyProp op. Resolver: tflite::MicroMutableOpResolver<N> or anything with its
 // AddCustom(name, registration). Returns the first status that is not kTfLiteOk, which means that N
 // is too small or that the ops were registered before.
 template <typename Resolver>
 api::Status RegisterTinyPropOps(Resolver& resolver) {
-  const api::Registration* const registrations[kTinyPropOpCount] = {
-      &RegisterInitialize(), &RegisterSoftmaxCrossEntropy(), &RegisterMeanSquaredError(),
-      &RegisterDecision(),   &RegisterFullyConnectedGrad(),
-      &RegisterConv2DGrad(), &RegisterDepthwiseConv2DGrad(),
-      &RegisterAveragePool2DGrad(), &RegisterMaxPool2DGrad(),
-      &RegisterActivationGrad(), &RegisterSoftmaxGrad(),
-  };
+#define TINYPROP_REGISTRATION(op) &Register##op(),
+  const api::Registration* const registrations[] = {TINYPROP_OPS(TINYPROP_REGISTRATION)};
+#undef TINYPROP_REGISTRATION
+  static_assert(sizeof registrations / sizeof *registrations == kTinyPropOpCount, "every op is registered");
   for (const api::Registration* registration : registrations) {
     const api::Status status = resolver.AddCustom(registration->custom_name, registration);
     if (status != api::kOk) return status;

@@ -16,7 +16,7 @@ void Decide(const Control& control, const DecisionInput& input, float* running_m
   if (!control.IsTraining()) {
     for (int32_t b = 0; b < batch; ++b) {
       gate[b] = static_cast<int32_t>(SampleStatus::kInference);
-      statistics.at(0, b)[0] = static_cast<float>(gate[b]);
+      statistics.sample(b).status = static_cast<float>(gate[b]);
     }
     return;
   }
@@ -28,7 +28,7 @@ void Decide(const Control& control, const DecisionInput& input, float* running_m
     const bool finite =
         input.input_finite[b] != 0 && IsFinite(input.loss[b]) && IsFinite(local_error);
     gate[b] = static_cast<int32_t>(finite ? SampleStatus::kTrained : SampleStatus::kNonFinite);
-    statistics.at(0, b)[2] = local_error;
+    statistics.sample(b).local_error = local_error;
     if (finite && local_error > largest) largest = local_error;
   }
   if (largest >= 0.0f) {
@@ -36,13 +36,13 @@ void Decide(const Control& control, const DecisionInput& input, float* running_m
   }
 
   for (int32_t b = 0; b < batch; ++b) {
-    float* row = statistics.at(0, b);
-    row[3] = *running_maximum;
+    SampleStatistics& sample = statistics.sample(b);
+    sample.running_maximum = *running_maximum;
     if (gate[b] == static_cast<int32_t>(SampleStatus::kTrained)) {
-      row[1] = DecisionMetric(control, RelativeError(row[2], *running_maximum));
-      if (row[1] < control.threshold) gate[b] = static_cast<int32_t>(SampleStatus::kSkipped);
+      sample.decision = DecisionMetric(control, RelativeError(sample.local_error, *running_maximum));
+      if (sample.decision < control.threshold) gate[b] = static_cast<int32_t>(SampleStatus::kSkipped);
     }
-    row[0] = static_cast<float>(gate[b]);
+    sample.status = static_cast<float>(gate[b]);
   }
 }
 

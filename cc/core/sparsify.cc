@@ -39,11 +39,11 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
       ActivationGrad(activation, tensors.output.subspan(b * n, n), sample);
     }
     const float local_error = LocalError(sample);
-    statistics.at(position.row, b)[0] = local_error;
+    statistics.layer(position.row, b).local_error = local_error;
     if (!IsFinite(local_error) ||
         !UpdateIsFinite(control.learning_rate, local_error, tensors.input.subspan(b * m, m))) {
       gate[b] = static_cast<int32_t>(SampleStatus::kNonFinite);
-      statistics.at(0, b)[0] = static_cast<float>(gate[b]);
+      statistics.sample(b).status = static_cast<float>(gate[b]);
       continue;
     }
     ++trained;
@@ -60,14 +60,14 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
       KeepTopK(0, sample);
       continue;
     }
-    float* row = statistics.at(position.row, b);
-    const float alpha = RelativeError(row[0], *running_maximum);
+    LayerStatistics& row = statistics.layer(position.row, b);
+    const float alpha = RelativeError(row.local_error, *running_maximum);
     const float rate = ErrorPropagationRate(control, alpha, position.layers_above);
-    const int32_t k = GradientCount(rate, n, row[0]);
+    const int32_t k = GradientCount(rate, n, row.local_error);
     KeepTopK(k, sample);
-    row[1] = rate;
-    row[2] = static_cast<float>(k);
-    row[3] = static_cast<float>(k) * static_cast<float>(position.macs_per_gradient);
+    row.rate = rate;
+    row.gradients_kept = static_cast<float>(k);
+    row.macs = static_cast<float>(k) * static_cast<float>(position.macs_per_gradient);
   }
   return trained;
 }

@@ -1,25 +1,23 @@
-// Layout of the statistics tensor: float32 [1 + layers, batch, 4], written anew by every step.
-//
-//   row 0       {status, D, Y, Y_max}      per sample: SampleStatus, decision metric, local error at
-//                                          the output, running maximum after the step
-//   row l >= 1  {Y, S, k, macs}            per layer and sample: local error, error propagation rate,
-//                                          gradients kept, multiply-accumulates of backward and update
+// The statistics tensor: float32 [1 + layers, batch, 4], written anew by every step. Row 0 has a SampleStatistics per sample,
+// row l >= 1 a LayerStatistics per sample.
 #ifndef TINYPROP_CC_CORE_STATISTICS_H_
 #define TINYPROP_CC_CORE_STATISTICS_H_
 
 #include <cstdint>
 
-namespace tinyprop {
+#include "cc/core/wire_format.h"
 
-constexpr int32_t kStatisticsFields = 4;
+namespace tinyprop {
 
 struct Statistics {
   float* data = nullptr;
   int32_t batch = 0;
 
-  float* at(int32_t row, int32_t sample) const {
-    return data + (row * batch + sample) * kStatisticsFields;
-  }
+  SampleStatistics& sample(int32_t b) const { return *reinterpret_cast<SampleStatistics*>(at(0, b)); }
+  LayerStatistics& layer(int32_t l, int32_t b) const { return *reinterpret_cast<LayerStatistics*>(at(l, b)); }
+
+ private:
+  float* at(int32_t row, int32_t b) const { return data + (row * batch + b) * kStatisticsFields; }
 };
 
 }  // namespace tinyprop

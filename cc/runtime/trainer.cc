@@ -182,9 +182,9 @@ Status Trainer::Train(int32_t samples, Span<SampleResult> results) {
   for (int32_t b = 0; b < samples; ++b) {
     const uint64_t macs = MacsOf(b);
     SampleResult result;
-    result.status = static_cast<SampleStatus>(static_cast<int32_t>(statistics_.at(0, b)[0]));
+    result.status = static_cast<SampleStatus>(static_cast<int32_t>(statistics_.sample(b).status));
     result.loss = loss_[b];
-    result.decision = statistics_.at(0, b)[1];
+    result.decision = statistics_.sample(b).decision;
     result.backward_effort = Ratio(macs, backward_macs_);
     result.step_effort = Ratio(metadata_.forward_macs() + macs, metadata_.forward_macs() + backward_macs_);
     AddUp(result, macs);
@@ -197,7 +197,7 @@ Status Trainer::Train(int32_t samples, Span<SampleResult> results) {
 uint64_t Trainer::MacsOf(int32_t sample) const {
   uint64_t macs = 0;
   for (int32_t l = 1; l <= metadata_.layer_count(); ++l) {
-    macs += ToCount(statistics_.at(l, sample)[3]);
+    macs += ToCount(statistics_.layer(l, sample).macs);
   }
   return macs;
 }
@@ -249,10 +249,10 @@ Status Trainer::SetConfig(const Control& config) {
 LayerResult Trainer::Layer(int32_t l, int32_t sample) const {
   LayerResult result;
   if (l < 1 || sample < 0 || sample >= batch_size() || l > metadata_.layer_count()) return result;
-  const float* const row = statistics_.at(l, sample);
-  result.local_error = row[0];
-  result.rate = row[1];
-  result.kept = static_cast<int32_t>(row[2]);
+  const LayerStatistics& row = statistics_.layer(l, sample);
+  result.local_error = row.local_error;
+  result.rate = row.rate;
+  result.kept = static_cast<int32_t>(row.gradients_kept);
   result.gradients = metadata_.Layer(l).gradients;
   return result;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "cc/core/span.h"
+#include "cc/core/wire_format.h"
 #include "cc/runtime/status.h"
 
 namespace tinyprop {
@@ -20,26 +21,11 @@ struct TrainingState {
   Span<float> (*variable)(void* context, int32_t index) = nullptr;
 };
 
-// A record begins with a header; then follow the elements of each variable (uint32), their values (float) and a CRC-32.
-// The structure is copied as it lies in memory, so that the processor has to be little-endian, as TFLM's are.
-struct RecordHeader {
-  uint32_t magic;
-  uint16_t version;
-  uint16_t header_size;
-  uint32_t fingerprint;
-  uint32_t sequence;
-  uint32_t step;
-  uint32_t schedule_step;
-  uint32_t variable_count;
-  uint32_t data_bytes;
-};
-static_assert(sizeof(RecordHeader) == 32, "no padding");
+// A record begins with a RecordHeader; then follow the elements of each variable (uint32), their values (float) and a CRC-32.
+// The header is copied as it lies in memory, so that the processor has to be little-endian, as TFLM's are.
 #if defined(__BYTE_ORDER__)
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weight records are little-endian");
 #endif
-
-constexpr uint32_t kRecordMagic = 0x52575054;  // "TPWR"
-constexpr uint16_t kRecordVersion = 2;
 
 // The header of a record of `state`, with sequence number 0. kBadArgument: a function or a size of the state is
 // invalid. kStorageTooSmall: the record would have more than `limit` bytes.

@@ -50,10 +50,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterActivationGrad() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kActivationGradName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(ActivationGrad, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

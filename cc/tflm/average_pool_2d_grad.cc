@@ -47,10 +47,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterAveragePool2DGrad() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kAveragePool2DGradName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(AveragePool2DGrad, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

@@ -41,10 +41,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterConv2DGrad() {
-  static constexpr api::Registration registration = {
-      InitOp<ConvGradOptions>, nullptr, Prepare, Invoke, nullptr, 0, kConv2DGradName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(Conv2DGrad, ConvGradOptions, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

@@ -55,10 +55,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterDecision() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kDecisionName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(Decision, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

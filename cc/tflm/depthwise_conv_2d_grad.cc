@@ -42,10 +42,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterDepthwiseConv2DGrad() {
-  static constexpr api::Registration registration = {
-      InitOp<ConvGradOptions>, nullptr, Prepare, Invoke, nullptr, 0, kDepthwiseConv2DGradName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(DepthwiseConv2DGrad, ConvGradOptions, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

@@ -55,10 +55,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterFullyConnectedGrad() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kFullyConnectedGradName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(FullyConnectedGrad, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

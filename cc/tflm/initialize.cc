@@ -105,10 +105,6 @@ void Reset(api::Context*, void* buffer) {
 
 }  // namespace
 
-const api::Registration& RegisterInitialize() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, Reset, 0, kInitializeName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(Initialize, Options, Prepare, Invoke, Reset)
 
 }  // namespace tinyprop

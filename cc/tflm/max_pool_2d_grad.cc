@@ -56,10 +56,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterMaxPool2DGrad() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kMaxPool2DGradName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(MaxPool2DGrad, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

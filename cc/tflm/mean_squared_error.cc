@@ -59,10 +59,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterMeanSquaredError() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kMeanSquaredErrorName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(MeanSquaredError, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

@@ -1,80 +1,31 @@
-// Custom options: the small struct that the converter stores with every op.
+// Custom options: the small struct that the converter stores with every op (cc/core/wire_format.h).
 //
-// Little-endian, not aligned, always {uint16 version, uint16 size} first, size counting all bytes.
-// SPEC.md lists the fields of each op. The parsers copy byte by byte and never read past `length`.
+// In front of it stand {uint16 version, uint16 size}, size counting all bytes. Files are little-endian, as TFLM's targets are,
+// and the structs have no padding, so that options are copied as they lie; the buffer need not be aligned.
 #ifndef TINYPROP_CC_TFLM_OP_OPTIONS_H_
 #define TINYPROP_CC_TFLM_OP_OPTIONS_H_
 
 #include <cstddef>
 #include <cstdint>
 
-namespace tinyprop {
+#include "cc/core/span.h"
+#include "cc/core/wire_format.h"
 
-constexpr uint16_t kOptionsVersion = 1;
+namespace tinyprop {
 
 enum class OptionsError : uint8_t { kNone, kDamaged, kNewerVersion, kUnknownValue };
 
-struct InitializeOptions {
-  uint16_t model_inputs = 0;  // inputs that are checked for NaN and infinity
-  uint16_t variables = 0;     // pairs (constant, variable)
-};
+// Copies the fields that the file's version has to `options`. bytes: of each known version.
+OptionsError CopyOptions(const char* buffer, size_t length, Span<const uint16_t> bytes, void* options);
 
-struct LossOptions {
-  uint8_t label_kind = 0;        // 0 class index, 1 same shape as the output
-  uint8_t fused_activation = 0;  // of the op that made the output; see Activation
-};
-
-struct DecisionOptions {};
-
-struct LayerGradOptions {
-  static constexpr uint8_t kSharesDecision = 1;
-  static constexpr uint8_t kUpdatesWeights = 2;
-  static constexpr uint8_t kUpdatesBias = 4;
-
-  uint8_t fused_activation = 0;
-  uint8_t flags = 0;
-  uint16_t layer = 0;         // l, from 1 at the input side: row of statistics and of the state
-  uint16_t layers_above = 0;  // L - l
-};
-
-// A window that slides over the height and width of a map.
-struct WindowOptions {
-  uint16_t stride_height = 1;
-  uint16_t stride_width = 1;
-  uint16_t dilation_height = 1;
-  uint16_t dilation_width = 1;
-  uint16_t pad_top = 0;
-  uint16_t pad_left = 0;
-};
-
-struct ConvGradOptions {
-  LayerGradOptions layer;
-  WindowOptions window;
-};
-
-struct PoolGradOptions {
-  uint16_t filter_height = 1;
-  uint16_t filter_width = 1;
-  WindowOptions window;  // pooling has no dilation: 1
-};
-
-struct ActivationGradOptions {
-  uint8_t kind = 0;    // see ElementwiseActivation
-  float slope = 0.0f;  // of LEAKY_RELU for negative inputs
-};
-
-struct SoftmaxGradOptions {
-  float beta = 1.0f;
-};
-
-OptionsError Parse(const char* buffer, size_t length, InitializeOptions* options);
-OptionsError Parse(const char* buffer, size_t length, LossOptions* options);
-OptionsError Parse(const char* buffer, size_t length, DecisionOptions* options);
-OptionsError Parse(const char* buffer, size_t length, LayerGradOptions* options);
-OptionsError Parse(const char* buffer, size_t length, ConvGradOptions* options);
-OptionsError Parse(const char* buffer, size_t length, PoolGradOptions* options);
-OptionsError Parse(const char* buffer, size_t length, ActivationGradOptions* options);
-OptionsError Parse(const char* buffer, size_t length, SoftmaxGradOptions* options);
+// Fields that the file is too old for keep their defaults; bytes behind the known ones are ignored. Never reads past `length`.
+template <typename Options>
+OptionsError Parse(const char* buffer, size_t length, Options* options) {
+  constexpr int32_t kVersions = sizeof Options::kBytes / sizeof *Options::kBytes;
+  const OptionsError error = CopyOptions(buffer, length, {Options::kBytes, kVersions}, options);
+  if (error != OptionsError::kNone) return error;
+  return IsKnown(*options) ? OptionsError::kNone : OptionsError::kUnknownValue;
+}
 
 }  // namespace tinyprop
 

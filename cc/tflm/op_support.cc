@@ -24,8 +24,7 @@ bool CheckOptions([[maybe_unused]] const char* op, OptionsError error) {
       TINYPROP_LOG("%s: custom options are damaged; convert the model again.", op);
       return false;
     case OptionsError::kNewerVersion:
-      TINYPROP_LOG("%s: custom options are newer than version %d; update tflm_tinyprop.", op,
-                   static_cast<int>(kOptionsVersion));
+      TINYPROP_LOG("%s: custom options are of a newer version; update tflm_tinyprop.", op);
       return false;
     case OptionsError::kUnknownValue:
       TINYPROP_LOG("%s: custom options hold an unknown value; convert the model again.", op);

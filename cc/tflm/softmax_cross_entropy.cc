@@ -69,10 +69,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterSoftmaxCrossEntropy() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kSoftmaxCrossEntropyName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(SoftmaxCrossEntropy, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

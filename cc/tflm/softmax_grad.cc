@@ -51,10 +51,6 @@ api::Status Invoke(api::Context* context, api::Node* node) {
 
 }  // namespace
 
-const api::Registration& RegisterSoftmaxGrad() {
-  static constexpr api::Registration registration = {
-      InitOp<Options>, nullptr, Prepare, Invoke, nullptr, 0, kSoftmaxGradName};
-  return registration;
-}
+TINYPROP_DEFINE_OP(SoftmaxGrad, Options, Prepare, Invoke, nullptr)
 
 }  // namespace tinyprop

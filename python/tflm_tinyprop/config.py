@@ -9,8 +9,8 @@ import numpy as np
 
 from tflm_tinyprop.errors import ConfigError
 
-# Elements of the control tensor after the learning rate, in order (SPEC.md, "Control").
-CONTROL_SIZE = 8
+# Elements of the control tensor, in order (SPEC.md, "Control").
+CONTROL_FIELDS = ("learning_rate", "s_min", "s_max", "zeta", "d_min", "d_max", "threshold", "decay")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,27 +83,14 @@ class TinyPropConfig:
 
     def control(self, learning_rate: float) -> np.ndarray:
         """The control tensor, float32 [8]. beta is folded into d_min and d_max."""
-        return np.array(
-            [
-                learning_rate,
-                self.s_min,
-                self.s_max,
-                self.zeta,
-                self.d_min * self.beta,
-                self.d_max * self.beta,
-                self.threshold,
-                self.decay,
-            ],
-            dtype=np.float32,
-        )
+        values = {**dataclasses.asdict(self), "learning_rate": learning_rate}
+        values.update(d_min=self.d_min * self.beta, d_max=self.d_max * self.beta)
+        return np.array([values[name] for name in CONTROL_FIELDS], dtype=np.float32)
 
     @classmethod
     def from_control(cls, control) -> TinyPropConfig:
         """The configuration a control tensor stands for (with beta 1)."""
         # The shortest decimal that gives the same float32, so that 0.1 stays 0.1.
-        values = [float(str(np.float32(v))) for v in control]
-        _, s_min, s_max, zeta, d_min, d_max, threshold, decay = values
-        return cls(
-            s_min=s_min, s_max=s_max, zeta=zeta, d_min=d_min, d_max=d_max,
-            threshold=threshold, decay=decay,
-        )
+        values = {name: float(str(np.float32(v))) for name, v in zip(CONTROL_FIELDS, control, strict=True)}
+        del values["learning_rate"]
+        return cls(**values)

@@ -12,7 +12,7 @@ from rich.table import Table
 from tflm_tinyprop.conversion.differentiate import PREFIX, inference_graph
 from tflm_tinyprop.conversion.layers import find_layers
 from tflm_tinyprop.conversion.macs import forward_macs
-from tflm_tinyprop.format import metadata, options
+from tflm_tinyprop.format import metadata, options, tables
 from tflm_tinyprop.format.graph import write_graph
 from tflm_tinyprop.host import arena
 
@@ -187,7 +187,7 @@ def _options_text(op) -> str:
         elif name == "kind":
             value = options.ELEMENTWISE_ACTIVATIONS[value]
         elif name == "flags":
-            value = "|".join(text for bit, text in options.FLAG_NAMES.items() if value & bit) or "none"
+            value = "|".join(text for bit, text in tables.LAYER_GRAD_FLAGS.items() if value & bit) or "none"
         parts.append(f"{name}={value}")
     return " ".join(parts)
 

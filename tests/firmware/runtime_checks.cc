@@ -82,7 +82,7 @@ void RefusedModels(Mlp* mlp) {
   entry[12] ^= 1;  // fingerprint
   CHECK(trainer.Init(mlp->graph(), {entry, intact.size}) == Status::kMetadataDamaged);
   entry[12] ^= 1;
-  entry[4] = 2;  // version
+  entry[4] = tinyprop::wire::MetadataHeader::kLatestVersion + 1;
   CHECK(trainer.Init(mlp->graph(), {entry, intact.size}) == Status::kMetadataNewer);
   tinyprop::TrainingGraph failing = mlp->graph();
   failing.invoke = [](void*) { return false; };

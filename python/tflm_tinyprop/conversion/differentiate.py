@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflm_tinyprop.config import CONTROL_SIZE, TinyPropConfig
+from tflm_tinyprop.config import CONTROL_FIELDS, TinyPropConfig
 from tflm_tinyprop.conversion.macs import graph_macs
 from tflm_tinyprop.conversion.plan import UPDATE_FLAGS, TrainingPlan
 from tflm_tinyprop.conversion.rules import RULES, GradientRequest, SharedTensors, builtin, fused_activation
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format import metadata, options
+from tflm_tinyprop.format import metadata, options, tables
 from tflm_tinyprop.format.graph import Graph, Op, Tensor
 from tflm_tinyprop.format.metadata import LayerRecord, TrainingMetadata, VariableRecord
+from tflm_tinyprop.format.tables import SAMPLE_STATISTICS
 
 PREFIX = "TinyProp"
 LABEL, CONTROL, LOSS, STATISTICS = (
     "tinyprop_label", "tinyprop_control", "tinyprop_loss", "tinyprop_statistics",
 )
-STATISTICS_FIELDS = 4
+STATISTICS_FIELDS = len(SAMPLE_STATISTICS.fields())
 _OFFLINE_PLAN = "OfflineMemoryAllocation"
 _FLOAT, _INT = np.dtype(np.float32), np.dtype(np.int32)
 
@@ -48,7 +49,7 @@ class _Builder:
         graph.metadata.pop("TFLITE_METADATA", None)
 
         label = self._add(LABEL, *self._label_type())
-        control = self._add(CONTROL, (CONTROL_SIZE,), _FLOAT)
+        control = self._add(CONTROL, (len(CONTROL_FIELDS),), _FLOAT)
         graph.inputs += [label, control]
 
         rows = 1 + len(self.plan.layers)
@@ -162,7 +163,7 @@ class _Builder:
                 activation_done=at_output,
                 layer=layer.number if layer else 0,
                 layers_above=len(self.plan.layers) - layer.number if layer else 0,
-                flags=flags | (options.SHARES_DECISION if at_output else 0),
+                flags=flags | (tables.SHARES_DECISION if at_output else 0),
                 hand_down_to=tuple(t for t in RULES[op.kind].data_inputs(op) if t in path_outputs),
                 shared=shared,
             )
@@ -194,14 +195,14 @@ class _Builder:
 
     def _layer_record(self, plan) -> LayerRecord:
         cost = RULES[plan.layer.op.kind].cost(self.original, plan.layer.op, self.plan.batch_size)
-        trains_kernel = bool(plan.flags & options.UPDATES_WEIGHTS)
+        trains_kernel = bool(plan.flags & tables.UPDATES_WEIGHTS)
         return LayerRecord(
             name=plan.layer.name,
             operator=plan.layer.operator + 1,
             gradients=cost.gradients,
             update_macs=cost.update_macs if trains_kernel else 0,
             hand_down_macs=cost.hand_down_macs if plan.hands_down else 0,
-            flags=plan.flags | (metadata.KERAS_LAYER if plan.unchanged else 0),
+            flags=plan.flags | (tables.KERAS_LAYER if plan.unchanged else 0),
         )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tflm_tinyprop.conversion.keras_import import flat_layers, kernel_layouts
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format import metadata
+from tflm_tinyprop.format import metadata, tables
 from tflm_tinyprop.format.metadata import TrainingMetadata
 
 
@@ -36,7 +36,7 @@ def to_keras(training: TrainingMetadata, values: list[np.ndarray], keras_model):
 
 def _check_unchanged(training: TrainingMetadata) -> None:
     """Only a layer into which nothing was folded has weights that a Keras layer can take."""
-    folded = [l.name for l in training.layers if l.is_trained and not l.flags & metadata.KERAS_LAYER]
+    folded = [l.name for l in training.layers if l.is_trained and not l.flags & tables.KERAS_LAYER]
     if folded:
         raise ModelError(
             f"the trained weights of {', '.join(folded)} do not map to Keras layers: a batch normalisation is folded "

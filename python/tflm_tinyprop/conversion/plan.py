@@ -11,10 +11,10 @@ from tflm_tinyprop.conversion.layers import Layer, find_layers, is_trainable
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format import metadata, options
+from tflm_tinyprop.format import metadata, tables
 from tflm_tinyprop.format.graph import Graph, Op
 
-UPDATE_FLAGS = {metadata.KERNEL: options.UPDATES_WEIGHTS, metadata.BIAS: options.UPDATES_BIAS}
+UPDATE_FLAGS = {metadata.KERNEL: tables.UPDATES_WEIGHTS, metadata.BIAS: tables.UPDATES_BIAS}
 _LOSS_ALIASES = {"mse": "mean_squared_error"}
 
 
@@ -24,7 +24,7 @@ class LayerPlan:
 
     layer: Layer
     number: int
-    flags: int  # options.UPDATES_WEIGHTS | UPDATES_BIAS; 0 = frozen, only hands down
+    flags: int  # tables.UPDATES_WEIGHTS | UPDATES_BIAS; 0 = frozen, only hands down
     unchanged: bool  # its weights are those of the Keras layer of its name
     hands_down: bool
 
@@ -247,7 +247,7 @@ def _check_not_shared(graph: Graph, chosen: list[Layer]) -> None:
 def _update_flags(source: SourceModel, layer: Layer) -> int:
     flags = sum(UPDATE_FLAGS[p.role] for p in RULES[layer.op.kind].parameters(source.graph, layer.op))
     # The converter gives every convolution a bias; where the source has none, it stays zero.
-    return flags & ~options.UPDATES_BIAS if layer.name in source.without_bias else flags
+    return flags & ~tables.UPDATES_BIAS if layer.name in source.without_bias else flags
 
 
 def _hands_down(graph: Graph, op: Op, chosen: set[int]) -> bool:

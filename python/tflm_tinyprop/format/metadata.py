@@ -13,23 +13,27 @@ import numpy as np
 
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.errors import ConfigError, ModelError
-from tflm_tinyprop.format.options import UPDATES_BIAS, UPDATES_WEIGHTS
+from tflm_tinyprop.format import tables
+from tflm_tinyprop.format.layout import LayoutError, NewerVersionError
+from tflm_tinyprop.format.tables import (
+    LAYER_RECORD,
+    LOSSES,
+    UPDATES_BIAS,
+    UPDATES_WEIGHTS,
+    VARIABLE_RECORD,
+)
+from tflm_tinyprop.format.tables import (
+    METADATA_HEADER as HEADER,
+)
+from tflm_tinyprop.format.tables import (
+    METADATA_MAGIC as MAGIC,
+)
 
 ENTRY = "TINYPROP"
-MAGIC = b"TPRP"
-VERSION = 1
+VERSION = HEADER.version
 
-LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error")
-
-# Flags of a layer beside those of its gradient op (options.UPDATES_WEIGHTS and UPDATES_BIAS).
-KERAS_LAYER = 8  # the weights are those of the Keras layer with the same name, nothing is folded into them
-
-KERNEL, BIAS, STATE = 0, 1, 2
-ROLES = {KERNEL: "kernel", BIAS: "bias", STATE: "state"}
-
-_HEADER = struct.Struct("<4sHHIIHBxHHHHHHHHHHIQ8f")
-_LAYER = struct.Struct("<IIIIIHH")
-_VARIABLE = struct.Struct("<IIIHH")
+KERNEL, BIAS, STATE = range(len(tables.ROLES))
+ROLES = dict(enumerate(tables.ROLES))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +42,8 @@ class LayerRecord:
 
     gradients: n, elements of the layer's delta per sample. update_macs and hand_down_macs:
     multiply-accumulates per gradient kept (0 if the layer does not update or hand down).
-    operator: index of its forward op in the flatbuffer. flags: options.UPDATES_WEIGHTS | UPDATES_BIAS |
-    KERAS_LAYER.
+    operator: index of its forward op in the flatbuffer. flags: UPDATES_WEIGHTS | UPDATES_BIAS | KERAS_LAYER, the last if
+    the weights are those of the Keras layer with the same name, with nothing folded into them.
     """
 
     name: str
@@ -104,26 +108,20 @@ class TrainingMetadata:
 
     def pack(self) -> bytes:
         names = b""
-        layers = b""
+        records = b""
         for layer in self.layers:
-            layers += _LAYER.pack(
-                layer.operator, layer.gradients, layer.update_macs, layer.hand_down_macs,
-                len(names), layer.flags, 0,
-            )
+            records += LAYER_RECORD.pack({**dataclasses.asdict(layer), "name_offset": len(names)})
             names += layer.name.encode() + b"\0"
-        variables = b"".join(
-            _VARIABLE.pack(v.initial, v.variable, v.elements, v.layer, v.role)
-            for v in self.variables
-        )
-        body = layers + variables + names
-        header = _HEADER.pack(
-            MAGIC, VERSION, _HEADER.size, _HEADER.size + len(body), self.fingerprint,
-            self.batch_size, LOSSES.index(self.loss), len(self.layers), len(self.variables),
-            self.model_inputs, self.model_outputs, self.label_input, self.control_input,
-            self.loss_output, self.statistics_output, self.first_variable_output, 0,
-            self.original_tensors, self.forward_macs, *self.config.control(0.0),
-        )
-        return header + body
+        records += b"".join(VARIABLE_RECORD.pack(dataclasses.asdict(v)) for v in self.variables)
+        values = {
+            **{f.name: getattr(self, f.name) for f in dataclasses.fields(self)},
+            "magic": MAGIC, "fingerprint": self.fingerprint, "loss": LOSSES.index(self.loss),
+            "layers": len(self.layers), "variables": len(self.variables), "config": self.config.control(0.0),
+        }
+        version = HEADER.version_for(values)
+        size = HEADER.size(version)
+        values.update(version=version, header_size=size, size=size + len(records) + len(names))
+        return HEADER.pack(values, version) + records + names
 
 
 def unpack(data: bytes, source: str = "the model") -> TrainingMetadata:
@@ -133,51 +131,42 @@ def unpack(data: bytes, source: str = "the model") -> TrainingMetadata:
 
     if len(data) < 8 or data[:4] != MAGIC:
         raise damaged("no magic number")
-    version = struct.unpack_from("<H", data, 4)[0]
-    if version == 0:
-        raise damaged("version 0")
-    if version > VERSION:
-        raise ModelError(
-            f"{source}: metadata entry {ENTRY} has version {version}, this tflm_tinyprop reads up to {VERSION}; update it"
-        )
+    version, header_size = struct.unpack_from("<HH", data, HEADER.offset("version"))
     try:
-        metadata, fingerprint, total = _unpack_records(data)
-    except (struct.error, IndexError, ValueError, UnicodeDecodeError, ConfigError) as error:
+        header = HEADER.unpack(data, version, size=header_size)
+        if header["size"] != len(data):
+            raise LayoutError(f"{len(data)} bytes, expected {header['size']}")
+        metadata = _unpack_records(data, header)
+    except NewerVersionError as error:
+        raise ModelError(f"{source}: metadata entry {ENTRY} has {error}; update tflm_tinyprop") from None
+    except (LayoutError, struct.error, IndexError, ValueError, UnicodeDecodeError, ConfigError) as error:
         raise damaged(str(error)) from error
-    if total != len(data):
-        raise damaged(f"{len(data)} bytes, expected {total}")
-    if fingerprint != metadata.fingerprint:
+    if header["fingerprint"] != metadata.fingerprint:
         raise damaged("the fingerprint does not match")
     return metadata
 
 
-def _unpack_records(data: bytes) -> tuple[TrainingMetadata, int, int]:
-    (_, _, header_size, total, fingerprint, batch_size, loss, layer_count, variable_count,
-     model_inputs, model_outputs, label_input, control_input, loss_output, statistics_output,
-     first_variable_output, _, original_tensors, forward_macs, *control) = _HEADER.unpack_from(data)
-    if header_size != _HEADER.size or batch_size < 1:
-        raise ValueError("header size or batch size")
-    names_at = header_size + layer_count * _LAYER.size + variable_count * _VARIABLE.size
-    layers = []
-    for i in range(layer_count):
-        operator, gradients, update, hand_down, name_offset, flags, _ = _LAYER.unpack_from(
-            data, header_size + i * _LAYER.size
-        )
-        start = names_at + name_offset
-        name = data[start : data.index(b"\0", start)].decode()
-        layers.append(LayerRecord(name, operator, gradients, update, hand_down, flags))
-    variables = [
-        VariableRecord(*_VARIABLE.unpack_from(
-            data, header_size + layer_count * _LAYER.size + i * _VARIABLE.size))
-        for i in range(variable_count)
-    ]
-    metadata = TrainingMetadata(
-        batch_size=batch_size, loss=LOSSES[loss], model_inputs=model_inputs,
-        model_outputs=model_outputs, label_input=label_input, control_input=control_input,
-        loss_output=loss_output, statistics_output=statistics_output,
-        first_variable_output=first_variable_output, original_tensors=original_tensors,
-        forward_macs=forward_macs,
-        config=TinyPropConfig.from_control(np.array(control, np.float32)),
-        layers=tuple(layers), variables=tuple(variables),
-    )
-    return metadata, fingerprint, total
+def _unpack_records(data: bytes, header: dict) -> TrainingMetadata:
+    unknown = HEADER.unknown_value(header)
+    if unknown:
+        raise LayoutError(f"{unknown} {header[unknown]}")
+    at = header["header_size"]
+    layers, at = _records(LAYER_RECORD, data, at, header["layers"], header["layer_record_size"])
+    variables, names_at = _records(VARIABLE_RECORD, data, at, header["variables"], header["variable_record_size"])
+    values = {f.name: header[f.name] for f in dataclasses.fields(TrainingMetadata)}
+    return TrainingMetadata(**{
+        **values,
+        "loss": LOSSES[header["loss"]],
+        "config": TinyPropConfig.from_control(np.array(header["config"], np.float32)),
+        "layers": tuple(LayerRecord(_name(data, names_at + layer.pop("name_offset")), **layer) for layer in layers),
+        "variables": tuple(VariableRecord(**variable) for variable in variables),
+    })
+
+
+def _records(layout, data: bytes, at: int, count: int, size: int) -> tuple[list[dict], int]:
+    """`count` records of `size` bytes each, and where the last one ends."""
+    return [layout.unpack(data, 1, at + i * size, size) for i in range(count)], at + count * size
+
+
+def _name(data: bytes, start: int) -> str:
+    return data[start : data.index(b"\0", start)].decode()

@@ -12,15 +12,14 @@ import zlib
 import numpy as np
 
 from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format.layout import LayoutError, NewerVersionError
 from tflm_tinyprop.format.metadata import TrainingMetadata
+from tflm_tinyprop.format.tables import WEIGHT_HEADER as HEADER
+from tflm_tinyprop.format.tables import WEIGHT_MAGIC as MAGIC
 
-MAGIC = b"TPWR"
-VERSION = 2
-_HEADER = struct.Struct("<4sHHIIIIII")
-# Version 1 has no position in the schedule.
-_HEADER_SIZES = {1: _HEADER.size - 4, VERSION: _HEADER.size}
-_COUNTS = struct.Struct("<II")  # the last two fields of the header: variables and bytes of data
+VERSION = HEADER.version
 _CRC = struct.Struct("<I")
+_COUNTS = struct.Struct("<II")  # the last two fields of every header: variables and bytes of data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,38 +39,44 @@ def pack(training: TrainingMetadata, record: WeightRecord) -> bytes:
     """Serialises a record for the model that `training` describes."""
     data = b"".join(np.ascontiguousarray(v, "<f4").tobytes() for v in record.values)
     sizes = struct.pack(f"<{len(record.values)}I", *(v.size for v in record.values))
-    schedule_step = record.step if record.schedule_step is None else record.schedule_step
-    header = _HEADER.pack(
-        MAGIC, VERSION, _HEADER.size, training.fingerprint, record.sequence, record.step, schedule_step,
-        len(record.values), len(data),
-    )
+    header = HEADER.pack({
+        "magic": MAGIC, "version": VERSION, "header_size": HEADER.size(), "fingerprint": training.fingerprint,
+        "sequence": record.sequence, "step": record.step,
+        "schedule_step": record.step if record.schedule_step is None else record.schedule_step,
+        "variable_count": len(record.values), "data_bytes": len(data),
+    }, VERSION)
     content = header + sizes + data
     return content + _CRC.pack(zlib.crc32(content))
 
 
 def unpack(training: TrainingMetadata, data: bytes, source: str = "the weights") -> WeightRecord:
     """Parses a record. Raises ModelError if it is damaged, newer, or of another model."""
-    if len(data) < min(_HEADER_SIZES.values()) + _CRC.size or data[:4] != MAGIC:
+    if len(data) < HEADER.size(1) + _CRC.size or data[:4] != MAGIC:
         raise ModelError(f"{source} is not a weight record of tflm_tinyprop")
-    version, header_size, fingerprint, sequence, step = struct.unpack_from("<HHIII", data, 4)
-    if version > VERSION:
-        raise ModelError(f"{source} has version {version}, this tflm_tinyprop reads up to {VERSION}; update it")
+    version, header_size = struct.unpack_from("<HH", data, HEADER.offset("version"))
     total = _total_size(data)
-    if _HEADER_SIZES.get(version) != header_size or total != len(data):
+    try:
+        header = HEADER.unpack(data, version, size=header_size)
+    except NewerVersionError as error:
+        raise ModelError(f"{source} has {error}; update tflm_tinyprop") from None
+    except LayoutError:
+        header = None
+    if header is None or header_size != HEADER.size(version) or total != len(data):
         raise ModelError(f"{source} is truncated or damaged: {len(data)} bytes, expected {total}")
     if not _is_intact(data):
         raise ModelError(f"{source} is damaged: its CRC-32 does not match")
-    count, size = _COUNTS.unpack_from(data, header_size - _COUNTS.size)
+    count = header["variable_count"]
     sizes = struct.unpack_from(f"<{count}I", data, header_size)
     expected = tuple(v.elements for v in training.variables)
-    if fingerprint != training.fingerprint or sizes != expected or size != 4 * sum(sizes):
+    if header["fingerprint"] != training.fingerprint or sizes != expected or header["data_bytes"] != 4 * sum(sizes):
         raise ModelError(
             f"{source} belongs to another model: its variables have {sizes} elements, this model's {expected}"
         )
-    schedule_step = step if version == 1 else struct.unpack_from("<I", data, 20)[0]
+    step = header["step"]
+    schedule_step = step if version == 1 else header["schedule_step"]
     flat = np.frombuffer(data, "<f4", sum(sizes), header_size + 4 * count)
     values = np.split(flat.astype(np.float32), np.cumsum(sizes)[:-1])
-    return WeightRecord(list(values), step, sequence, schedule_step)
+    return WeightRecord(list(values), step, header["sequence"], schedule_step)
 
 
 def unpack_dump(training: TrainingMetadata, data: bytes, source: str = "the dump") -> WeightRecord:
@@ -123,7 +128,7 @@ def _total_size(data: bytes) -> int:
     if len(data) < 8 or data[:4] != MAGIC:
         return 0
     header_size = struct.unpack_from("<H", data, 6)[0]
-    if not min(_HEADER_SIZES.values()) <= header_size <= len(data):
+    if not HEADER.size(1) <= header_size <= len(data):
         return 0
     count, size = _COUNTS.unpack_from(data, header_size - _COUNTS.size)
     return header_size + 4 * count + size + _CRC.size

@@ -83,7 +83,7 @@ class StepRecorder(Callback):
 
     @property
     def macs(self) -> np.ndarray:
-        return self._joined(lambda r: r.statistics[:, 1:, :, 3].sum(axis=(1, 2)))
+        return self._joined(lambda r: r.macs.sum(axis=(1, 2)))
 
 
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end")

@@ -38,7 +38,7 @@ class Totals:
         self.non_finite += int((~finite).sum())
         self._finite += int(finite.sum())
         self._finite_loss += float(loss[finite].sum(dtype=np.float64))
-        self._macs += float(results.statistics[:, 1:, :, 3].sum(dtype=np.float64))
+        self._macs += float(results.macs.sum(dtype=np.float64))
         if self._classifies:
             expected = labels[results.rows[real]]
             if expected.ndim > 1:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tflm_tinyprop.format.metadata import TrainingMetadata
+from tflm_tinyprop.format.tables import LAYER_STATISTICS, SAMPLE_STATISTICS
 from tflm_tinyprop.host.session import Session
 from tflm_tinyprop.training.data import invalid_label
 
@@ -32,17 +33,25 @@ class StepResults:
     @property
     def status(self) -> np.ndarray:
         """SampleStatus of every sample, [S, B]."""
-        return self.statistics[:, 0, :, 0].astype(np.int32)
+        return self.statistics[:, 0, :, SAMPLE_STATISTICS.index("status")].astype(np.int32)
 
     @property
     def rate(self) -> np.ndarray:
         """Error propagation rate S_l, [S, L, B]; 0 where the sample was not trained."""
-        return self.statistics[:, 1:, :, 1]
+        return self._of_layers("rate")
 
     @property
     def gradients_kept(self) -> np.ndarray:
         """k_l, [S, L, B]."""
-        return self.statistics[:, 1:, :, 2]
+        return self._of_layers("gradients_kept")
+
+    @property
+    def macs(self) -> np.ndarray:
+        """Multiply-accumulates of backward pass and update, [S, L, B]."""
+        return self._of_layers("macs")
+
+    def _of_layers(self, field: str) -> np.ndarray:
+        return self.statistics[:, 1:, :, LAYER_STATISTICS.index(field)]
 
 
 def batches(order: np.ndarray, batch_size: int) -> np.ndarray:

@@ -62,19 +62,19 @@ TEST_CASE("each sample keeps its own k, batches and layers apart") {
 
     for (int32_t b = 0; b < batch; ++b) {
       const Span<float> sample = SpanOf(masked).subspan(b * n, n);
-      const float* row = view.at(position.row, b);
+      const LayerStatistics& row = view.layer(position.row, b);
       int32_t k = 0;
       if (gate[b] == kTrained) {
         const float error = LocalError(sample);
         const float alpha = RelativeError(error, expected_maximum);
         const float rate = ErrorPropagationRate(control, alpha, position.layers_above);
         k = GradientCount(rate, n, error);
-        CHECK(row[0] == error);
-        CHECK(row[1] == rate);
-        CHECK(row[2] == static_cast<float>(k));
-        CHECK(row[3] == static_cast<float>(10 * k));
+        CHECK(row.local_error == error);
+        CHECK(row.rate == rate);
+        CHECK(row.gradients_kept == static_cast<float>(k));
+        CHECK(row.macs == static_cast<float>(10 * k));
       } else {
-        for (int32_t field = 0; field < kStatisticsFields; ++field) CHECK(row[field] == 0.0f);
+        CHECK(row.local_error + row.rate + row.gradients_kept + row.macs == 0.0f);
       }
       KeepTopK(k, sample);
       CHECK(std::equal(sample.begin(), sample.end(), delta.begin() + b * n));
@@ -82,7 +82,7 @@ TEST_CASE("each sample keeps its own k, batches and layers apart") {
     // Rows of other layers belong to other ops.
     for (int32_t row = 0; row <= layers; ++row) {
       if (row == position.row) continue;
-      const float* fields = view.at(row, 0);
+      const float* fields = &view.layer(row, 0).local_error;
       CHECK(std::all_of(fields, fields + batch * kStatisticsFields, [](float v) { return v == 0.0f; }));
     }
   }
@@ -100,7 +100,7 @@ TEST_CASE("a delta that is not finite closes its gate and no other") {
     CHECK(gate == std::vector<int32_t>{kTrained, kNonFinite});
     CHECK(delta == std::vector<float>{1.0f, 2.0f, 0.0f, 0.0f});
     CHECK(maximum == 3.0f);
-    CHECK(view.at(0, 1)[0] == static_cast<float>(kNonFinite));
+    CHECK(view.sample(1).status == static_cast<float>(kNonFinite));
   }
 }
 

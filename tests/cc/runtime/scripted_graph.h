@@ -3,16 +3,14 @@
 #define TINYPROP_TESTS_CC_RUNTIME_SCRIPTED_GRAPH_H_
 
 #include <cstdint>
-#include <cstring>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "cc/core/sample_status.h"
 #include "cc/core/statistics.h"
-#include "cc/runtime/crc32.h"
 #include "cc/runtime/training_graph.h"
 #include "cc/runtime/training_metadata.h"
+#include "tests/cc/metadata_writer.h"
 
 namespace tinyprop {
 
@@ -56,10 +54,10 @@ class ScriptedGraph {
   // Sets what the statistics say about a sample of this invoke.
   void Report(int32_t sample, SampleStatus status, float decision, float loss, float macs_1, float macs_2) {
     Statistics rows{statistics.data(), batch};
-    rows.at(0, sample)[0] = static_cast<float>(status);
-    rows.at(0, sample)[1] = decision;
-    rows.at(1, sample)[3] = macs_1;
-    rows.at(2, sample)[3] = macs_2;
+    rows.sample(sample).status = static_cast<float>(status);
+    rows.sample(sample).decision = decision;
+    rows.layer(1, sample).macs = macs_1;
+    rows.layer(2, sample).macs = macs_2;
     loss_value[static_cast<size_t>(sample)] = loss;
   }
 
@@ -101,42 +99,23 @@ class ScriptedGraph {
     return true;
   }
 
-  void Append(uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; ++i) entry.push_back(static_cast<uint8_t>(value >> 8 * i));
-  }
-  void AppendFloat(float value) {
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
-    Append(bits, 4);
-  }
-
-  // SPEC.md, "Metadata entry TINYPROP".
   void WriteMetadata(LossKind loss) {
-    const std::string names = std::string("hidden") + '\0' + "logits" + '\0';
-    const uint32_t size = 84 + 2 * 24 + 3 * 16 + static_cast<uint32_t>(names.size());
-    for (const char c : {'T', 'P', 'R', 'P'}) entry.push_back(static_cast<uint8_t>(c));
-    Append(1, 2), Append(84, 2), Append(size, 4), Append(0, 4);  // the fingerprint follows at the end
-    Append(static_cast<uint32_t>(batch), 2), Append(static_cast<uint32_t>(loss), 2);
-    for (const uint32_t field : {2, 3, 1, 1, 1, 2, 1, 2, 3, 0}) Append(field, 2);
-    Append(10, 4), Append(kForwardMacs, 4), Append(0, 4);
-    for (const float field : {0.0f, 0.5f, 1.0f, 0.8f, 0.0f, 2.0f, 0.5f, 1.0f}) AppendFloat(field);
-    for (const uint32_t field : {1u, 5u, 2u, 0u, 0u}) Append(field, 4);
-    Append(2, 2), Append(0, 2);
-    for (const uint32_t field : {2u, 4u, 3u, 1u, 7u}) Append(field, 4);
-    Append(2, 2), Append(0, 2);
-    const uint32_t variable_fields[3][5] = {{1, 10, 6, 1, 0}, {2, 11, 8, 2, 0}, {3, 12, 3, 0, 2}};
-    uint32_t crc = 0;
-    for (const auto& fields : variable_fields) {
-      for (int i = 0; i < 3; ++i) Append(fields[i], 4);
-      Append(fields[3], 2), Append(fields[4], 2);
-      crc = Crc32(crc, &entry[entry.size() - 4], 4);
-      crc = Crc32(crc, &entry[entry.size() - 8], 4);
-    }
-    for (const char c : names) entry.push_back(static_cast<uint8_t>(c));
-    const std::string loss_name[] = {"sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error"};
-    const std::string& name = loss_name[static_cast<int>(loss)];
-    crc = Crc32(crc, name.data(), static_cast<uint32_t>(name.size()));
-    for (int i = 0; i < 4; ++i) entry[static_cast<size_t>(12 + i)] = static_cast<uint8_t>(crc >> 8 * i);
+    constexpr char kFirst[] = "hidden", kLast[] = "logits";
+    entry.resize(static_cast<size_t>(testing::MetadataSize(kLayers, kVariables, sizeof kFirst + sizeof kLast)));
+    testing::MetadataWriter writer(entry.data(), static_cast<int32_t>(entry.size()), kLayers, kVariables);
+    writer.Put(wire::MetadataHeader::kBatchSize, static_cast<uint32_t>(batch));
+    writer.Put(wire::MetadataHeader::kOriginalTensors, 10);
+    writer.Put(wire::MetadataHeader::kForwardMacs, kForwardMacs);
+    writer.PutPositions(1, 1);
+    // s_min 0.5, s_max 1, zeta 0.8, d 0 to 2, threshold 0.5, decay 1
+    writer.PutConfig({0, 0x3f000000, 0x3f800000, 0x3f4ccccd, 0, 0x40000000, 0x3f000000, 0x3f800000});
+    writer.AddLayer({1, 5, 2, 0, LayerGradOptions::kUpdatesWeights, kFirst});
+    writer.AddLayer({2, 4, 3, 1, LayerGradOptions::kUpdatesWeights, kLast});
+    writer.AddVariable({1, 10, 6, 1, VariableRole::kKernel});
+    writer.AddVariable({2, 11, 8, 2, VariableRole::kKernel});
+    writer.AddVariable({3, 12, 1 + kLayers, 0, VariableRole::kState});
+    const char* const loss_name[] = {"sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error"};
+    writer.PutLoss(loss, loss_name[static_cast<int>(loss)]);
   }
 };
 

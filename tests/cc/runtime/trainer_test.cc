@@ -44,7 +44,7 @@ TEST_CASE("Init refuses what does not fit together") {
     expected = Status::kNotTrainable;
   }
   SUBCASE("a later version") {
-    graph.entry[4] = 2;
+    graph.entry[4] = wire::MetadataHeader::kLatestVersion + 1;
     expected = Status::kMetadataNewer;
   }
   SUBCASE("damage") {
@@ -95,7 +95,7 @@ TEST_CASE("Step hands over label, rate and settings and returns what happened") 
   REQUIRE(trainer.SetLearningRate(0.25f) == Status::kOk);
   graph.on_invoke = [&] {
     graph.Report(0, SampleStatus::kTrained, 1.5f, 0.7f, 4.0f, 9.0f);
-    Statistics{graph.statistics.data(), 1}.at(2, 0)[2] = 3.0f;
+    Statistics{graph.statistics.data(), 1}.layer(2, 0).gradients_kept = 3.0f;
     return true;
   };
   SampleResult result;

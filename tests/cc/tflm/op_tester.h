@@ -25,7 +25,7 @@ class OptionBytes {
   OptionBytes& F32(float value) { return Append(&value, sizeof value); }
 
   std::string WithHeader() const {
-    const uint16_t header[2] = {kOptionsVersion, static_cast<uint16_t>(4 + body_.size())};
+    const uint16_t header[2] = {1, static_cast<uint16_t>(4 + body_.size())};
     return std::string(reinterpret_cast<const char*>(header), sizeof header) + body_;
   }
 

@@ -7,7 +7,7 @@ import tflm_tinyprop as tp
 from tflm_tinyprop.conversion.differentiate import inference_graph
 from tflm_tinyprop.conversion.pipeline import read_source
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format import metadata
+from tflm_tinyprop.format import metadata, tables
 from tflm_tinyprop.format.graph import write_graph
 from tflm_tinyprop.host import session
 from tflm_tinyprop.models import zoo
@@ -117,7 +117,7 @@ def test_the_summary_names_every_layer_as_keras_does(case):
 def test_weights_go_back_to_keras_or_the_error_says_why(case):
     name, _, loss, model = case
     trainer = tp.Trainer(model)
-    folded = [l.name for l in model.training.layers if not l.flags & metadata.KERAS_LAYER]
+    folded = [l.name for l in model.training.layers if not l.flags & tables.KERAS_LAYER]
     if not folded:
         assert name == "conv1d"
         x, y = sample(model, loss, np.random.default_rng(4))

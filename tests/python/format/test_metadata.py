@@ -28,8 +28,8 @@ def test_every_truncation_is_damage(model):
 
 def test_a_newer_version_says_so(model):
     content = model.training.pack()
-    with pytest.raises(ModelError, match="version 2.*update"):
-        metadata.unpack(content[:4] + b"\x02\x00" + content[6:])
+    with pytest.raises(ModelError, match="version 3.*update"):
+        metadata.unpack(content[:4] + b"\x03\x00" + content[6:])
 
 
 def test_the_fingerprint_depends_on_the_variables_alone(model):

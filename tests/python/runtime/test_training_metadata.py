@@ -49,7 +49,8 @@ def test_every_truncation_is_damage(training):
 
 def test_a_newer_version_says_so(training):
     content = training.pack()
-    assert parse_metadata(content[:4] + b"\x02\x00" + content[6:])[0] == METADATA_NEWER
+    assert parse_metadata(content[:4] + b"\x03\x00" + content[6:])[0] == METADATA_NEWER
+    assert parse_metadata(content[:4] + b"\x02\x00" + content[6:])[0] == METADATA_DAMAGED  # it is shorter than that
     assert parse_metadata(content[:4] + b"\x00\x00" + content[6:])[0] == METADATA_DAMAGED
 
 

@@ -11,7 +11,7 @@ from tflm_tinyprop.conversion.rules.base import (
     fused_activation,
     like,
 )
-from tflm_tinyprop.format import options
+from tflm_tinyprop.format import options, tables
 from tflm_tinyprop.format.graph import Graph, Op
 from tflm_tinyprop.format.metadata import BIAS, KERNEL
 
@@ -55,10 +55,10 @@ class LayerRule(Rule):
             # A tensor that is not needed is left out, so that the planner can free it earlier.
             inputs=[
                 request.delta,
-                x if request.flags & options.UPDATES_WEIGHTS else -1,
+                x if request.flags & tables.UPDATES_WEIGHTS else -1,
                 op.outputs[0] if activation else -1,
                 op.inputs[WEIGHTS],
-                op.inputs[BIAS_INPUT] if request.flags & options.UPDATES_BIAS else -1,
+                op.inputs[BIAS_INPUT] if request.flags & tables.UPDATES_BIAS else -1,
                 shared.gate, shared.control, shared.statistics, shared.state,
             ],
             outputs=[delta for _, delta in handed],

@@ -1,0 +1,124 @@
+// Writes a metadata entry TINYPROP (SPEC.md) field by field, at the offsets of cc/core/wire_format.h. Constant expressions,
+// so that firmware without a heap can have an entry too.
+#ifndef TINYPROP_TESTS_CC_METADATA_WRITER_H_
+#define TINYPROP_TESTS_CC_METADATA_WRITER_H_
+
+#include <cstdint>
+
+#include "cc/core/wire_format.h"
+
+namespace tinyprop {
+namespace testing {
+
+// What the two kinds of records hold.
+struct LayerFields {
+  uint32_t op, gradients, update_macs, hand_down_macs;
+  uint16_t flags;
+  const char* name;
+};
+struct VariableFields {
+  uint32_t initial, variable, elements;
+  uint16_t layer;
+  VariableRole role;
+};
+
+// Bytes of an entry of version 1. name_bytes: of all names with their ends.
+constexpr int32_t MetadataSize(int32_t layers, int32_t variables, int32_t name_bytes) {
+  return wire::MetadataHeader::kBytes[0] + layers * wire::LayerRecordLayout::kBytes[0] +
+         variables * wire::VariableRecordLayout::kBytes[0] + name_bytes;
+}
+
+// CRC-32 as in zlib; cc/runtime/crc32.h is not a constant expression.
+constexpr uint32_t ConstantCrc(uint32_t crc, const uint8_t* data, int32_t size) {
+  crc = ~crc;
+  for (int32_t i = 0; i < size; ++i) {
+    crc ^= data[i];
+    for (int32_t bit = 0; bit < 8; ++bit) crc = (crc & 1) != 0 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
+  }
+  return ~crc;
+}
+
+class MetadataWriter {
+ public:
+  using Header = wire::MetadataHeader;
+
+  // bytes: of MetadataSize, zeros.
+  constexpr MetadataWriter(uint8_t* bytes, int32_t size, int32_t layers, int32_t variables)
+      : bytes_(bytes), layers_(layers), names_(MetadataSize(layers, variables, 0)) {
+    for (int32_t i = 0; Header::kMagic[i] != '\0'; ++i) bytes[i] = static_cast<uint8_t>(Header::kMagic[i]);
+    Put(Header::kVersion, 1);
+    Put(Header::kHeaderSize, static_cast<uint32_t>(Header::kBytes[0]));
+    Put(Header::kSize, static_cast<uint32_t>(size));
+    Put(Header::kLayers, static_cast<uint32_t>(layers));
+    Put(Header::kVariables, static_cast<uint32_t>(variables));
+  }
+
+  constexpr void Put(wire::U8 field, uint32_t value, int32_t at = 0) { Store(at + field.offset, value, 1); }
+  constexpr void Put(wire::U16 field, uint32_t value, int32_t at = 0) { Store(at + field.offset, value, 2); }
+  constexpr void Put(wire::U32 field, uint32_t value, int32_t at = 0) { Store(at + field.offset, value, 4); }
+  constexpr void Put(wire::U64 field, uint64_t value, int32_t at = 0) { Store(at + field.offset, value, 8); }
+  // bits: of the control tensor's elements, since floats have no constant bits in C++17.
+  constexpr void PutConfig(const uint32_t (&bits)[kControlSize]) {
+    for (int32_t i = 0; i < kControlSize; ++i) Store(Header::kConfig.offset + 4 * i, bits[i], 4);
+  }
+  // In order. Their places among the outputs, the label's and so on follow from the numbers of inputs and outputs.
+  constexpr void PutPositions(uint32_t model_inputs, uint32_t model_outputs) {
+    Put(Header::kModelInputs, model_inputs);
+    Put(Header::kModelOutputs, model_outputs);
+    Put(Header::kLabelInput, model_inputs);
+    Put(Header::kControlInput, model_inputs + 1);
+    Put(Header::kLossOutput, model_outputs);
+    Put(Header::kStatisticsOutput, model_outputs + 1);
+    Put(Header::kFirstVariableOutput, model_outputs + 2);
+  }
+  constexpr void AddLayer(const LayerFields& layer) {
+    using Layout = wire::LayerRecordLayout;
+    const int32_t at = Header::kBytes[0] + next_layer_++ * Layout::kBytes[0];
+    Put(Layout::kOperator, layer.op, at);
+    Put(Layout::kGradients, layer.gradients, at);
+    Put(Layout::kUpdateMacs, layer.update_macs, at);
+    Put(Layout::kHandDownMacs, layer.hand_down_macs, at);
+    Put(Layout::kNameOffset, static_cast<uint32_t>(name_bytes_), at);
+    Put(Layout::kFlags, layer.flags, at);
+    for (const char* c = layer.name;; ++c) {
+      bytes_[names_ + name_bytes_++] = static_cast<uint8_t>(*c);
+      if (*c == '\0') return;
+    }
+  }
+  constexpr void AddVariable(const VariableFields& variable) {
+    using Layout = wire::VariableRecordLayout;
+    const int32_t at = MetadataSize(layers_, next_variable_++, 0);
+    Put(Layout::kInitial, variable.initial, at);
+    Put(Layout::kVariable, variable.variable, at);
+    Put(Layout::kElements, variable.elements, at);
+    Put(Layout::kLayer, variable.layer, at);
+    Put(Layout::kRole, static_cast<uint32_t>(variable.role), at);
+    crc_ = ConstantCrc(crc_, bytes_ + at + Layout::kLayer.offset, 2);
+    crc_ = ConstantCrc(crc_, bytes_ + at + Layout::kRole.offset, 2);
+    crc_ = ConstantCrc(crc_, bytes_ + at + Layout::kElements.offset, 4);
+  }
+  // Last: the fingerprint covers the variables and the loss.
+  constexpr void PutLoss(LossKind loss, const char* name) {
+    Put(Header::kLoss, static_cast<uint32_t>(loss));
+    for (const char* c = name; *c != '\0'; ++c) {
+      const auto byte = static_cast<uint8_t>(*c);
+      crc_ = ConstantCrc(crc_, &byte, 1);
+    }
+    Put(Header::kFingerprint, crc_);
+  }
+
+ private:
+  constexpr void Store(int32_t at, uint64_t value, int32_t size) {
+    for (int32_t i = 0; i < size; ++i) bytes_[at + i] = static_cast<uint8_t>(value >> 8 * i);
+  }
+
+  uint8_t* bytes_;
+  int32_t layers_, names_;
+  int32_t next_layer_ = 0, next_variable_ = 0, name_bytes_ = 0;
+  uint32_t crc_ = 0;
+};
+
+}  // namespace testing
+}  // namespace tinyprop
+
+#endif  // TINYPROP_TESTS_CC_METADATA_WRITER_H_
