@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tflm_tinyprop.conversion.differentiate import PREFIX, inference_graph
+from tflm_tinyprop.conversion.layer_kinds import KINDS, forward_macs
 from tflm_tinyprop.conversion.layers import find_layers
-from tflm_tinyprop.conversion.macs import forward_macs
 from tflm_tinyprop.format import metadata, options, tables
 from tflm_tinyprop.format.graph import write_graph
 from tflm_tinyprop.host import arena
@@ -50,7 +50,7 @@ def layer_infos(model) -> list[LayerInfo]:
         infos.append(LayerInfo(
             name=record.name if record else layer.name,
             op=layer.op.kind,
-            input_shape=inference.tensors[layer.op.inputs[0]].shape,
+            input_shape=inference.tensors[layer.op.inputs[KINDS[layer.op.kind].x]].shape,
             output_shape=inference.tensors[layer.op.outputs[0]].shape,
             parameters=sum(t.size for t in constants if t.is_constant),
             trainable=bool(record and record.is_trained),

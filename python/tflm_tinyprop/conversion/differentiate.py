@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflm_tinyprop.config import CONTROL_FIELDS, TinyPropConfig
-from tflm_tinyprop.conversion.macs import graph_macs
+from tflm_tinyprop.conversion.layer_kinds import graph_macs
 from tflm_tinyprop.conversion.plan import UPDATE_FLAGS, TrainingPlan
 from tflm_tinyprop.conversion.rules import RULES, GradientRequest, SharedTensors, builtin, fused_activation
 from tflm_tinyprop.errors import ModelError

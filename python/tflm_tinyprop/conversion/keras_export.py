@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tflm_tinyprop.conversion.keras_import import flat_layers, kernel_layouts
+from tflm_tinyprop.conversion.keras_import import flat_layers
+from tflm_tinyprop.conversion.layer_kinds import kind_of_keras, layouts_of
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import metadata, tables
 from tflm_tinyprop.format.metadata import TrainingMetadata
@@ -51,7 +52,7 @@ def _assign(layers: dict, name: str, role: int, value: np.ndarray) -> None:
     variable = (kernels[0] if kernels else None) if role == metadata.KERNEL else getattr(layers[name], "bias", None)
     if variable is None:
         raise ModelError(f"layer '{name}' of the Keras model has no {metadata.ROLES[role]}")
-    converted = _to_keras_layout(value, tuple(variable.shape)) if role == metadata.KERNEL else value
+    converted = _to_keras_layout(layers[name], value, tuple(variable.shape)) if role == metadata.KERNEL else value
     if converted is None or tuple(variable.shape) != converted.shape:
         raise ModelError(
             f"the {metadata.ROLES[role]} of layer '{name}' has shape {tuple(variable.shape)} in Keras, which does not "
@@ -60,14 +61,9 @@ def _assign(layers: dict, name: str, role: int, value: np.ndarray) -> None:
     variable.assign(converted)
 
 
-def _to_keras_layout(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The inverse of the kernel_layouts that lead from this Keras shape to the TFLite kernel's."""
-    positions = np.arange(np.prod(shape), dtype=np.int64).reshape(shape)
-    for layout in kernel_layouts(len(shape)):
-        laid_out = layout(positions)
-        if laid_out.shape == kernel.shape:
-            result = np.empty(kernel.size, kernel.dtype)
-            result[laid_out.reshape(-1)] = kernel.reshape(-1)
-            return result.reshape(shape)
-    return None
-
+def _to_keras_layout(layer, kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The kernel as the Keras layer holds it, or None if it does not fit."""
+    known = kind_of_keras(layer)
+    layouts = [known[1]] if known else layouts_of(len(shape))
+    found = (layout.to_keras(kernel, shape) for layout in layouts)
+    return next((values for values in found if values is not None), None)

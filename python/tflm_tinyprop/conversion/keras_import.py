@@ -14,14 +14,12 @@ import tempfile
 
 import numpy as np
 
-from tflm_tinyprop.conversion.layers import KERNEL_INPUT, has_constant_kernel
+from tflm_tinyprop.conversion.layer_kinds import KINDS, is_layer, kernel_of, layouts_of
 from tflm_tinyprop.conversion.separate import separate
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format.graph import Graph, Op, read_graph
 from tflm_tinyprop.native_output import captured_output
-
-_BIAS_INPUT = 2
 
 
 def is_keras_model(model) -> bool:
@@ -50,9 +48,9 @@ def import_keras(model, batch_size: int) -> SourceModel:
             _restore_dense_bias(graph, op, layer)
     matched = {id(op) for op, _ in owners}
     for op in graph.ops:
-        if op.kind == "FULLY_CONNECTED" and has_constant_kernel(graph, op) and id(op) not in matched:
+        if op.kind == "FULLY_CONNECTED" and is_layer(graph, op) and id(op) not in matched:
             _add_missing_bias(graph, op)
-    layer_names = _names_by_path(graph, layers) | {op.inputs[KERNEL_INPUT]: layer.name for op, layer in owners}
+    layer_names = _names_by_path(graph, layers) | {kernel_of(op): layer.name for op, layer in owners}
     for kernel, name in layer_names.items():  # so that the file itself tells the layers' names
         graph.tensors[kernel].name = f"{name}/kernel"
     return SourceModel(
@@ -149,13 +147,13 @@ def _match_kernels(graph: Graph, layers: list) -> list[tuple[Op, object]]:
     Layers with equal kernels are matched in order. An op beyond the number of such layers belongs to the
     last one: a layer that is called twice.
     """
-    ops = [op for op in graph.ops if has_constant_kernel(graph, op)]
+    ops = [op for op in graph.ops if is_layer(graph, op)]
     used: dict[int, object] = {}  # id(op) -> layer
     pairs = []
     for layer in layers:
         kernels = [np.asarray(w) for w in layer.weights if np.ndim(w) > 1]
         for kernel in kernels:
-            same = [op for op in ops if _is_kernel(graph.tensors[op.inputs[KERNEL_INPUT]], kernel)]
+            same = [op for op in ops if _is_kernel(graph, op, kernel)]
             free = [op for op in same if id(op) not in used]
             if not free:
                 continue
@@ -170,22 +168,10 @@ def _match_kernels(graph: Graph, layers: list) -> list[tuple[Op, object]]:
     return pairs
 
 
-def _is_kernel(tensor, kernel: np.ndarray) -> bool:
-    return any(
-        tensor.shape == layout(kernel).shape and np.array_equal(tensor.array(), layout(kernel))
-        for layout in kernel_layouts(kernel.ndim)
-    )
-
-
-def kernel_layouts(rank: int):
-    """How TFLite may lay out a kernel of this rank that Keras holds."""
-    if rank == 2:  # dense: [inputs, units] -> [units, inputs]
-        return (np.transpose,)
-    if rank == 3:  # one-dimensional convolution -> [out, 1, width, in]
-        return (lambda a: a.transpose(2, 0, 1)[:, None],)
-    if rank == 4:  # convolution -> [out, height, width, in]; depthwise -> [1, height, width, channels]
-        return (lambda a: a.transpose(3, 0, 1, 2), lambda a: a.reshape(1, *a.shape[:2], -1))
-    return ()
+def _is_kernel(graph: Graph, op: Op, kernel: np.ndarray) -> bool:
+    held = graph.tensors[kernel_of(op)].array()
+    laid_out = (layout.to_op(kernel) for layout in layouts_of(kernel.ndim, op.kind))
+    return any(held.shape == expected.shape and np.array_equal(held, expected) for expected in laid_out)
 
 
 def _separate_kernels(graph: Graph, owners: list[tuple[Op, object]]) -> None:
@@ -194,9 +180,9 @@ def _separate_kernels(graph: Graph, owners: list[tuple[Op, object]]) -> None:
     seen: set[int] = set()
     for op, layer in owners:
         if id(layer) in first_call:  # a second call of a layer really shares its kernel
-            op.inputs[KERNEL_INPUT] = first_call[id(layer)].inputs[KERNEL_INPUT]
+            op.inputs[KINDS[op.kind].kernel] = kernel_of(first_call[id(layer)])
             continue
-        separate(graph, op, KERNEL_INPUT, seen)
+        separate(graph, op, KINDS[op.kind].kernel, seen)
         first_call[id(layer)] = op
 
 
@@ -210,18 +196,20 @@ def _restore_dense_bias(graph: Graph, op: Op, layer) -> None:
     if bias is None:
         return
     values = np.asarray(bias)
-    own = op.inputs[_BIAS_INPUT] if len(op.inputs) > _BIAS_INPUT else -1
+    own = KINDS[op.kind].bias_of(op)
     if own < 0 or not np.array_equal(graph.tensors[own].array(), values):
-        op.inputs = [*op.inputs[:_BIAS_INPUT], graph.add_constant(f"{layer.name}/bias", values)]
+        _set_bias(graph, op, f"{layer.name}/bias", values)
 
 
 def _add_missing_bias(graph: Graph, op: Op) -> None:
     """A dense layer with something folded into it has the shift of what was folded, even if that is zero."""
-    if len(op.inputs) > _BIAS_INPUT and op.inputs[_BIAS_INPUT] >= 0:
-        return
-    kernel = graph.tensors[op.inputs[KERNEL_INPUT]]
-    zeros = np.zeros(kernel.shape[0], np.float32)
-    op.inputs = [*op.inputs[:_BIAS_INPUT], graph.add_constant(f"{kernel.name}/bias", zeros)]
+    kind, kernel = KINDS[op.kind], graph.tensors[kernel_of(op)]
+    if kind.bias_of(op) < 0:
+        _set_bias(graph, op, f"{kernel.name}/bias", np.zeros(kind.units(kernel.shape), np.float32))
+
+
+def _set_bias(graph: Graph, op: Op, name: str, values: np.ndarray) -> None:
+    op.inputs = [*op.inputs[: KINDS[op.kind].bias], graph.add_constant(name, values)]
 
 
 def _names_by_path(graph: Graph, layers: list) -> dict[int, str]:
@@ -229,9 +217,9 @@ def _names_by_path(graph: Graph, layers: list) -> dict[int, str]:
     free = {layer.name for layer in layers if any(np.ndim(w) > 1 for w in layer.weights)}
     names = {}
     for op in graph.ops:
-        if not has_constant_kernel(graph, op):
+        if not is_layer(graph, op):
             continue
-        kernel = op.inputs[KERNEL_INPUT]
+        kernel = kernel_of(op)
         for tensor in (graph.tensors[op.outputs[0]], graph.tensors[kernel]):
             name = _layer_in_path(tensor.name, free)
             if name and kernel not in names:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from tflm_tinyprop.conversion.layer_kinds import is_layer, kernel_of
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.format.graph import Graph, Op
 
-# Builtin ops whose second input is a kernel; a rule may or may not exist for them.
-_KERNEL_OPS = (
-    "FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "BATCH_MATMUL", "SVDF",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-)
-KERNEL_INPUT = 1
 # Names that the converter gives tensors itself say nothing about layers.
 _ANONYMOUS = ("arith.constant", "tfl.", "StatefulPartitionedCall", "Identity", "PartitionedCall", "output_")
 
@@ -37,24 +32,16 @@ def find_layers(graph: Graph, names: Mapping[int, str] | None = None) -> list[La
     taken: set[str] = set()
     layers = []
     for index, op in enumerate(graph.ops):
-        if not has_constant_kernel(graph, op):
+        if not is_layer(graph, op):
             continue
-        kernel = op.inputs[KERNEL_INPUT]
-        name = names.get(kernel) or _name_from_tensors(graph, op) or f"{op.kind.lower()}_{index}"
+        name = names.get(kernel_of(op)) or _name_from_tensors(graph, op) or f"{op.kind.lower()}_{index}"
         layers.append(Layer(_unique(name, taken), index, op))
     return layers
 
 
-def has_constant_kernel(graph: Graph, op: Op) -> bool:
-    """True for an op that is a layer: its kernel is a constant."""
-    if op.kind not in _KERNEL_OPS or len(op.inputs) <= KERNEL_INPUT or op.inputs[KERNEL_INPUT] < 0:
-        return False
-    return graph.tensors[op.inputs[KERNEL_INPUT]].is_constant
-
-
 def _name_from_tensors(graph: Graph, op: Op) -> str | None:
     """'model/dense_1/kernel' or 'model/dense_1/MatMul;model/dense_1/Relu' -> 'dense_1'."""
-    for tensor in (graph.tensors[op.inputs[KERNEL_INPUT]], graph.tensors[op.outputs[0]]):
+    for tensor in (graph.tensors[kernel_of(op)], graph.tensors[op.outputs[0]]):
         first = tensor.name.split(";")[0].split(":")[0]
         parts = first.split("/")
         if len(parts) >= 2 and not first.startswith(_ANONYMOUS):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tflm_tinyprop.conversion.layer_choice import choose
 from tflm_tinyprop.conversion.layers import Layer, find_layers, is_trainable
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.conversion.source import SourceModel
@@ -138,26 +139,9 @@ def _downstream(graph: Graph, operators: set[int]) -> set[int]:
 
 
 def _choose(graph: Graph, layers: list[Layer], wanted) -> list[Layer]:
-    names = [layer.name for layer in layers]
     if not layers:
         raise ModelError("the model has no layer with weights between its input and the loss")
-    if wanted == "all":
-        chosen = layers
-    elif isinstance(wanted, bool):
-        raise ModelError(f"trainable_layers must be 'all', a number or names, got {wanted!r}")
-    elif isinstance(wanted, int):
-        if not 1 <= wanted <= len(layers):
-            raise ModelError(f"trainable_layers={wanted}, but the model has {len(layers)} layers: {', '.join(names)}")
-        chosen = layers[-wanted:]
-    else:
-        wanted_names = [wanted] if isinstance(wanted, str) else list(wanted)
-        unknown = [name for name in wanted_names if name not in names]
-        if unknown or not wanted_names:
-            raise ModelError(
-                f"trainable_layers names {', '.join(map(repr, unknown)) or 'nothing'}; the model's layers are "
-                f"{', '.join(names)}"
-            )
-        chosen = [layer for layer in layers if layer.name in wanted_names]
+    chosen = [layers[position] for position in choose([layer.name for layer in layers], wanted)]
     for layer in chosen:
         _check_trainable(graph, layers, layer)
     return chosen

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-import keras
 import numpy as np
 
+from tflm_tinyprop.conversion.layer_kinds import kind_of_keras
 from tflm_tinyprop.simulate.network import Network
 
 
@@ -28,10 +28,9 @@ def choose(network: Network, share: float | None) -> tuple[np.ndarray | None, ..
 
 def channel_norms(layer) -> np.ndarray:
     """L2 norm of the kernel of each output channel, [C]."""
-    kernel = np.asarray(layer.kernel, np.float64)
-    if isinstance(layer, keras.layers.DepthwiseConv2D):  # [height, width, channels, multiplier]
-        kernel = kernel.reshape(-1, math.prod(kernel.shape[2:]))
-    return np.sqrt((kernel.reshape(-1, kernel.shape[-1]) ** 2).sum(axis=0))
+    kind, layout = kind_of_keras(layer)
+    kernel = np.moveaxis(layout.to_op(np.asarray(layer.kernel, np.float64)), kind.unit_axis, 0)
+    return np.sqrt((kernel.reshape(len(kernel), -1) ** 2).sum(axis=1))
 
 
 def largest_channels(norms: np.ndarray, share: float) -> np.ndarray:

@@ -6,11 +6,14 @@ import dataclasses
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tflm_tinyprop.conversion.layer_choice import choose
+from tflm_tinyprop.conversion.layer_kinds import keras_kinds, kind_of_keras
 from tflm_tinyprop.errors import ModelError
 
-WEIGHT_LAYERS = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.Conv1D)
+WEIGHT_LAYERS = tuple(getattr(keras.layers, name) for name in keras_kinds())
 _KINDS = ", ".join(cls.__name__ for cls in WEIGHT_LAYERS)
 # Layers that the ops do not have: the converter drops them.
 _IDENTITIES = (
@@ -153,20 +156,7 @@ def _choose(layers: list, wanted) -> set[str]:
     names = [layer.name for layer in layers]
     if not names:
         raise ModelError(f"the model has no layer that can be trained; there must be one of {_KINDS}")
-    if isinstance(wanted, str) and wanted == "all":
-        return set(names)
-    if isinstance(wanted, bool) or wanted is None:
-        raise ModelError(f"trainable_layers must be 'all', a number or names, got {wanted!r}")
-    if isinstance(wanted, int):
-        if not 1 <= wanted <= len(names):
-            raise ModelError(f"trainable_layers={wanted}, but the model has {len(names)} layers: {', '.join(names)}")
-        return set(names[-wanted:])
-    wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-    unknown = [name for name in wanted if name not in names]
-    if unknown or not wanted:
-        raise ModelError(f"trainable_layers names {', '.join(map(repr, unknown)) or 'nothing'}; "
-                         f"the model's layers are {', '.join(names)}")
-    return set(wanted)
+    return {names[position] for position in choose(names, wanted)}
 
 
 def _is_supported(layer) -> bool:
@@ -188,12 +178,12 @@ def _check_supported(layer, functional) -> None:
     )
 
 
-def macs_per_output(layer) -> int:
-    """Weights that one element of the layer's output meets."""
-    kernel = layer.kernel.shape
-    if isinstance(layer, keras.layers.DepthwiseConv2D):
-        return kernel[0] * kernel[1]
-    return math.prod(kernel[:-1])
+def macs_per_output(layer, x_shape, z_shape) -> int:
+    """Weights that one element of the layer's output meets. Shapes: of its input and output, batch included."""
+    kind, layout = kind_of_keras(layer)
+    one_sample = [(1, *shape[1:]) for shape in (x_shape, z_shape)]
+    kernel = layout.to_op(np.empty(layer.kernel.shape, np.bool_)).shape
+    return kind.macs_per_output(one_sample[0], kernel, one_sample[1])
 
 
 def _is_softmax(layer) -> bool:
@@ -279,7 +269,7 @@ class _Builder:
             number = self._number(name)
             x = LayerHook(number, self._target, name=f"{name}__input")(x)
         z = layer(x)
-        macs, gradients = macs_per_output(layer), math.prod(z.shape[1:])
+        macs, gradients = macs_per_output(layer, x.shape, z.shape), math.prod(z.shape[1:])
         self._forward_macs += gradients * macs
         activation = self._activations[layer.name]
         if not on_path:

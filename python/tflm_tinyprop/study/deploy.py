@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tflm_tinyprop.conversion.layer_kinds import kind_of_keras
+
 
 def deployed(model):
     """A copy of a Sequential or functional Keras model without batch normalisations that can be folded.
@@ -59,8 +61,7 @@ def _foldable(model) -> dict[str, str]:
         if not isinstance(layer, layers.BatchNormalization) or len(layer._inbound_nodes) != 1:
             continue
         source = layer.input._keras_history.operation
-        weighty = isinstance(source, (layers.Dense, layers.Conv2D, layers.DepthwiseConv2D, layers.Conv1D))
-        if (weighty and source.activation is activations.linear and len(source._outbound_nodes) == 1
+        if (kind_of_keras(source) and source.activation is activations.linear and len(source._outbound_nodes) == 1
                 and len(source._inbound_nodes) == 1 and layer.axis in (-1, len(layer.input.shape) - 1)):
             folded[layer.name] = source.name
     return folded
@@ -68,12 +69,11 @@ def _foldable(model) -> dict[str, str]:
 
 def _fold(layer, norm) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias with the normalisation in them: W' = s W, b' = s (b - mean) + beta."""
-    from keras import layers
-
     kernel = np.asarray(layer.kernel)
     bias = np.asarray(layer.bias) if layer.use_bias else np.zeros(np.shape(norm.moving_mean), np.float32)
     scale = (np.asarray(norm.gamma) if norm.scale else 1.0) / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
     shift = np.asarray(norm.beta) if norm.center else 0.0
-    # A depthwise kernel is [height, width, channels, multiplier], its outputs are channels * multiplier.
-    shape = kernel.shape[2:] if isinstance(layer, layers.DepthwiseConv2D) else (-1,)
-    return (kernel * scale.reshape(shape)).astype(np.float32), (scale * (bias - np.asarray(norm.moving_mean)) + shift).astype(np.float32)
+    kind, layout = kind_of_keras(layer)
+    laid_out = np.moveaxis(layout.to_op(kernel), kind.unit_axis, -1) * scale
+    folded = layout.to_keras(np.moveaxis(laid_out, -1, kind.unit_axis), kernel.shape)
+    return folded.astype(np.float32), (scale * (bias - np.asarray(norm.moving_mean)) + shift).astype(np.float32)

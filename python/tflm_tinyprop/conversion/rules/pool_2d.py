@@ -23,13 +23,14 @@ class _PoolRule(Rule):
     def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
         emit_fused(graph, request)
         op = request.op
-        height, width = int(op.options.filterHeight), int(op.options.filterWidth)
+        size = int(op.options.filterHeight), int(op.options.filterWidth)
         x = op.inputs[0]
+        window = window_fields(op, size, graph.tensors[x].shape, graph.tensors[op.outputs[0]].shape)
         input_delta = like(graph, x, f"tinyprop/{request.name}/input_delta")
         graph.ops.append(Op(
             kind=self.gradient_op, is_custom=True,
             inputs=[request.delta, *self._references(op), request.shared.gate], outputs=[input_delta],
-            custom_options=options.PoolGradOptions(height, width, *window_fields(graph, op, height, width)).pack(),
+            custom_options=options.PoolGradOptions(*size, *window).pack(),
         ))
         return [(x, input_delta)]
 
