@@ -1,10 +1,11 @@
-// Shapes of a two-dimensional convolution, and the part of its filter that meets the input.
+// Shapes of a two-dimensional convolution.
 #ifndef TINYPROP_CC_CORE_CONV_SHAPE_H_
 #define TINYPROP_CC_CORE_CONV_SHAPE_H_
 
 #include <cstdint>
 
 #include "cc/core/layer_grad_params.h"
+#include "cc/core/taps.h"
 
 namespace tinyprop {
 
@@ -25,29 +26,6 @@ struct ConvShape {
 struct ConvGradParams : LayerGradParams {
   ConvShape shape;
 };
-
-// The taps of one filter axis that lie inside the input: `count` of them from tap `first`, which reads
-// the input at `position`.
-struct ClippedTaps {
-  int32_t first, count, position;
-};
-
-// origin: where tap 0 would read, output index times stride minus padding. size: of the input's axis.
-inline ClippedTaps ClipTaps(int32_t origin, int32_t taps, int32_t dilation, int32_t size) {
-  const int32_t last = origin + (taps - 1) * dilation;
-  if (origin >= 0 && last < size) return {0, taps, origin};  // as a rule
-  ClippedTaps range = {0, 0, origin};
-  while (range.first < taps && range.position < 0) {
-    ++range.first;
-    range.position += dilation;
-  }
-  int32_t position = range.position;
-  while (range.first + range.count < taps && position < size) {
-    ++range.count;
-    position += dilation;
-  }
-  return range;
-}
 
 // The outputs of an axis, `count` of them from `first`, at which all taps lie inside the input.
 struct WholeRange {

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "cc/core/taps.h"
+
 namespace tinyprop {
 
 // Maps are [B, height, width, C]. Output position o of an axis covers the taps o * stride - pad and up,
@@ -23,27 +25,12 @@ struct Pool2DShape {
   int32_t pad_left = 0;
 };
 
-// The taps [begin, end) of one axis that lie inside the map.
-struct TapRange {
-  int32_t begin;
-  int32_t end;
-
-  int32_t size() const { return end - begin; }
-};
-
-inline TapRange TapsInside(int32_t output, int32_t stride, int32_t pad, int32_t filter,
-                           int32_t input_size) {
-  const int32_t first = output * stride - pad;
-  const int32_t last = first + filter;
-  return {first > 0 ? first : 0, last < input_size ? last : input_size};
+inline ClippedTaps TapRows(const Pool2DShape& s, int32_t output_row) {
+  return ClipTaps(output_row * s.stride_height - s.pad_top, s.filter_height, 1, s.input_height);
 }
 
-inline TapRange TapRows(const Pool2DShape& s, int32_t output_row) {
-  return TapsInside(output_row, s.stride_height, s.pad_top, s.filter_height, s.input_height);
-}
-
-inline TapRange TapColumns(const Pool2DShape& s, int32_t output_column) {
-  return TapsInside(output_column, s.stride_width, s.pad_left, s.filter_width, s.input_width);
+inline ClippedTaps TapColumns(const Pool2DShape& s, int32_t output_column) {
+  return ClipTaps(output_column * s.stride_width - s.pad_left, s.filter_width, 1, s.input_width);
 }
 
 // True if every window has a tap inside the map, which the gradients take for granted.
