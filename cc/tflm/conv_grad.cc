@@ -45,22 +45,41 @@ bool IsConsistentAxis(int64_t input, int64_t output, int64_t filter, int64_t str
   return pad < reach && (output - 1) * stride - pad < input && input + reach <= INT32_MAX;
 }
 
+// The same for both axes, whichever of the two maps the filter slides over.
+bool AreConsistentAxes(ConvType type, const ConvShape& s) {
+  if (type == ConvType::kTransposed) {
+    return s.dilation_height == 1 && s.dilation_width == 1 &&
+           IsConsistentAxis(s.output_height, s.input_height, s.filter_height, s.stride_height, 1, s.pad_top) &&
+           IsConsistentAxis(s.output_width, s.input_width, s.filter_width, s.stride_width, 1, s.pad_left);
+  }
+  return IsConsistentAxis(s.input_height, s.output_height, s.filter_height, s.stride_height, s.dilation_height,
+                          s.pad_top) &&
+         IsConsistentAxis(s.input_width, s.output_width, s.filter_width, s.stride_width, s.dilation_width, s.pad_left);
+}
+
+// Weights that one element of delta meets; of a transposed convolution on average, rounded, since strides leave some out.
+int32_t MacsPerGradient(ConvType type, const ConvShape& s, int32_t weights) {
+  const int32_t filter = weights / s.output_channels;
+  if (type != ConvType::kTransposed) return filter;
+  const int64_t positions = int64_t{s.output_height} * s.output_width;
+  const int64_t macs = (2 * int64_t{s.input_height} * s.input_width * filter + positions) / (2 * positions);
+  return macs > 1 ? static_cast<int32_t>(macs) : 1;
+}
+
 void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
                  const LayerGradTensors& tensors) {
   const int* weights = tensors[T::kWeights].dims();
-  check->Require(weights[kind.is_depthwise ? 3 : 0] == s.output_channels,
+  const bool is_depthwise = kind.type == ConvType::kDepthwise;
+  check->Require(weights[is_depthwise ? 3 : 0] == s.output_channels,
                  "needs weights with as many output channels as delta");
-  check->Require(!kind.is_depthwise || weights[0] == 1, "needs depthwise weights of shape [1, ...]");
+  check->Require(!is_depthwise || weights[0] == 1, "needs depthwise weights of shape [1, ...]");
   const api::Tensor input = InputMap(tensors);
   if (!input.exists()) return;
   check->Require(input.dims()[0] == s.batch, "needs an input and a delta of the same batch");
-  check->Require(kind.is_depthwise ? s.output_channels % s.input_channels == 0
+  check->Require(is_depthwise ? s.output_channels % s.input_channels == 0
                                    : weights[3] == s.input_channels,
                  "needs weights that fit the input's channels");
-  check->Require(IsConsistentAxis(s.input_height, s.output_height, s.filter_height, s.stride_height,
-                                  s.dilation_height, s.pad_top) &&
-                     IsConsistentAxis(s.input_width, s.output_width, s.filter_width, s.stride_width,
-                                      s.dilation_width, s.pad_left),
+  check->Require(AreConsistentAxes(kind.type, s),
                  "needs strides and paddings that keep the filter on the input");
   // From one tap of a filter to the next below it, in elements.
   check->Require(int64_t{s.dilation_height} * s.input_width * s.input_channels <= INT32_MAX,
@@ -100,7 +119,8 @@ api::Status InvokeConvGrad(const ConvKind& kind, api::Context* context, api::Nod
   const LayerGradTensors tensors = TensorsOf(context, node);
   ConvGradParams params;
   params.shape = ShapeOf(options.window, tensors);
-  if (BeginLayerGrad(options.layer, tensors, params.shape.output_channels, &params)) {
+  const int32_t macs = MacsPerGradient(kind.type, params.shape, tensors[T::kWeights].size());
+  if (BeginLayerGrad(options.layer, tensors, macs, &params)) {
     kind.grad(params);
   }
   return api::kOk;

@@ -7,9 +7,15 @@
 
 namespace tinyprop {
 
+enum class ConvType : uint8_t {
+  kPlain,       // weights [OC, KH, KW, IC]
+  kDepthwise,   // weights [1, KH, KW, OC]
+  kTransposed,  // weights [OC, KH, KW, IC]; the filter slides over the output, at a position for each element of the input
+};
+
 struct ConvKind {
-  const char* name;    // of the op
-  bool is_depthwise;   // weights [1, KH, KW, OC] instead of [OC, KH, KW, IC]
+  const char* name;  // of the op
+  ConvType type;
   void (*grad)(const ConvGradParams& params);
 };
 

@@ -47,7 +47,7 @@ api::Status Invoke(api::Context* context, api::Node* node) {
   params.units = tensors[T::kWeights].dims()[0];
   params.inputs = tensors[T::kWeights].dims()[1];
   params.rows = tensors[T::kDelta].size() / params.units;
-  if (BeginLayerGrad(DataOf<Options>(node)->options, tensors, params.units, &params)) {
+  if (BeginLayerGrad(DataOf<Options>(node)->options, tensors, params.inputs, &params)) {
     FullyConnectedGrad(params);
   }
   return api::kOk;

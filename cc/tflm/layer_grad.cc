@@ -56,7 +56,7 @@ LayerGradTensors TensorsOf(api::Context* context, const api::Node* node) {
   return t;
 }
 
-bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, int32_t units,
+bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, int32_t macs,
                     LayerGradParams* params) {
   const bool updates_weights = Has(options, LayerGradOptions::kUpdatesWeights);
   float* const weights = t[T::kWeights].float_data();
@@ -66,7 +66,7 @@ bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, 
   position.layers_above = options.layers_above;
   position.shares_decision = Has(options, LayerGradOptions::kSharesDecision);
   position.macs_per_gradient =
-      t[T::kWeights].size() / units * (int32_t{params->input_delta != nullptr} + int32_t{updates_weights});
+      macs * (int32_t{params->input_delta != nullptr} + int32_t{updates_weights});
 
   const auto& control = *static_cast<const Control*>(t[T::kControl].data());
   const LayerTensors tensors = {t[T::kInput].floats(), t[T::kOutput].floats(), t[T::kDelta].floats()};

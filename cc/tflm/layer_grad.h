@@ -44,10 +44,10 @@ void CheckSizes(TensorChecker* check, const LayerGradOptions& options, const Lay
 // For Invoke: the tensors without any check.
 LayerGradTensors TensorsOf(api::Context* context, const api::Node* node);
 
-// For Invoke: makes delta sparse and fills in what does not depend on the kind of layer. units: of the
-// layer; each kept gradient meets all weights of its unit, in the hand-down and in the update.
+// For Invoke: makes delta sparse and fills in what does not depend on the kind of layer. macs: weights that a kept
+// gradient meets, in the hand-down and again in the update.
 // Returns false if no sample's gate is open: the op is done then.
-bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& tensors, int32_t units,
+bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& tensors, int32_t macs,
                     LayerGradParams* params);
 
 }  // namespace tinyprop

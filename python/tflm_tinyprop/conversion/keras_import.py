@@ -44,8 +44,7 @@ def import_keras(model, batch_size: int) -> SourceModel:
     owners = _match_kernels(graph, layers)
     _separate_kernels(graph, owners)
     for op, layer in owners:
-        if op.kind == "FULLY_CONNECTED":
-            _restore_dense_bias(graph, op, layer)
+        _restore_bias(graph, op, layer)
     matched = {id(op) for op, _ in owners}
     for op in graph.ops:
         if op.kind == "FULLY_CONNECTED" and is_layer(graph, op) and id(op) not in matched:
@@ -186,18 +185,19 @@ def _separate_kernels(graph: Graph, owners: list[tuple[Op, object]]) -> None:
         first_call[id(layer)] = op
 
 
-def _restore_dense_bias(graph: Graph, op: Op, layer) -> None:
-    """Gives a dense layer its own bias back.
+def _restore_bias(graph: Graph, op: Op, layer) -> None:
+    """Gives a layer its own bias back.
 
-    Behind a layer without activation the converter moves it into the bias of the next dense layer,
-    which gets its own back in its turn.
+    The converter drops biases that are zero, except of convolutions. That of a dense layer without activation it moves
+    into the bias of the next dense layer, which gets its own back in its turn.
     """
     bias = getattr(layer, "bias", None)
     if bias is None:
         return
     values = np.asarray(bias)
     own = KINDS[op.kind].bias_of(op)
-    if own < 0 or not np.array_equal(graph.tensors[own].array(), values):
+    is_dense = op.kind == "FULLY_CONNECTED"
+    if own < 0 or is_dense and not np.array_equal(graph.tensors[own].array(), values):
         _set_bias(graph, op, f"{layer.name}/bias", values)
 
 

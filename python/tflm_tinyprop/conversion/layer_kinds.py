@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from tflm_tinyprop.format import options
 from tflm_tinyprop.format.graph import Graph, Op
+from tflm_tinyprop.format.options import op_kind
 
 Shape = tuple[int, ...]
 
@@ -78,7 +78,8 @@ class LayerKind:
 
     def macs_per_output(self, x: Shape, kernel: Shape, y: Shape) -> int:
         """Weights that one output element meets, on average: what a gradient kept costs in each part of the backward pass."""
-        return max(1, round(self.macs(x, kernel, y) / math.prod(y)))
+        outputs = math.prod(y)
+        return max(1, (2 * self.macs(x, kernel, y) + outputs) // (2 * outputs))  # rounded as cc/tflm/conv_grad.cc does
 
     def units(self, kernel: Shape) -> int:
         return kernel[self.unit_axis]
@@ -93,19 +94,19 @@ _FUSED = "fused none, RELU, RELU6, RELU_N1_TO_1"
 
 KINDS: dict[str, LayerKind] = {kind.op: kind for kind in (
     LayerKind(
-        "FULLY_CONNECTED", "fully_connected", options.FULLY_CONNECTED_GRAD,
+        "FULLY_CONNECTED", "fully_connected", op_kind("FullyConnectedGrad"),
         macs=lambda x, kernel, y: math.prod(y) * kernel[1],
         keras={"Dense": KernelLayout(2, np.transpose)},
         note=f"any batch; {_FUSED}; with and without bias",
     ),
     LayerKind(
-        "CONV_2D", "conv_2d", options.CONV_2D_GRAD, macs=_conv_macs,
+        "CONV_2D", "conv_2d", op_kind("Conv2DGrad"), macs=_conv_macs,
         keras={"Conv2D": KernelLayout(4, lambda a: a.transpose(3, 0, 1, 2)),
                "Conv1D": KernelLayout(3, lambda a: a.transpose(2, 0, 1)[:, None])},
         note=f"{_CONV}; {_FUSED}; Conv1D as Keras converts it",
     ),
     LayerKind(
-        "DEPTHWISE_CONV_2D", "depthwise_conv_2d", options.DEPTHWISE_CONV_2D_GRAD, unit_axis=3,
+        "DEPTHWISE_CONV_2D", "depthwise_conv_2d", op_kind("DepthwiseConv2DGrad"), unit_axis=3,
         macs=lambda x, kernel, y: math.prod(y) * kernel[1] * kernel[2],
         keras={"DepthwiseConv2D": KernelLayout(4, lambda a: a.reshape(1, *a.shape[:2], -1))},
         note=f"any stride, dilation, padding and channel multiplier; {_FUSED}",

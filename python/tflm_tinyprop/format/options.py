@@ -52,8 +52,20 @@ OPTIONS_OF_OP: dict[str, type[Options]] = {
     op.kind: next(cls for cls in _CLASSES if cls.STRUCT is op.options) for op in tables.OPS
 }
 
-(INITIALIZE, SOFTMAX_CROSS_ENTROPY, MEAN_SQUARED_ERROR, DECISION, FULLY_CONNECTED_GRAD, CONV_2D_GRAD, DEPTHWISE_CONV_2D_GRAD,
- AVERAGE_POOL_2D_GRAD, MAX_POOL_2D_GRAD, ACTIVATION_GRAD, SOFTMAX_GRAD) = OPTIONS_OF_OP
+
+def op_kind(name: str) -> str:
+    """Custom code of the op with this name in tables.OPS."""
+    return next(op.kind for op in tables.OPS if op.name == name)
+
+
+INITIALIZE = op_kind("Initialize")
+SOFTMAX_CROSS_ENTROPY = op_kind("SoftmaxCrossEntropy")
+MEAN_SQUARED_ERROR = op_kind("MeanSquaredError")
+DECISION = op_kind("Decision")
+AVERAGE_POOL_2D_GRAD = op_kind("AveragePool2DGrad")
+MAX_POOL_2D_GRAD = op_kind("MaxPool2DGrad")
+ACTIVATION_GRAD = op_kind("ActivationGrad")
+SOFTMAX_GRAD = op_kind("SoftmaxGrad")
 
 
 def unpack(op: str, data: bytes) -> Options:

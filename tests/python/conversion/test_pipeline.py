@@ -24,7 +24,7 @@ def kinds(graph):
 def test_ops_come_in_the_order_of_a_step(model):
     assert kinds(model.graph) == [
         options.INITIALIZE, "FULLY_CONNECTED", "FULLY_CONNECTED", "FULLY_CONNECTED", "SOFTMAX",
-        options.SOFTMAX_CROSS_ENTROPY, options.DECISION, *[options.FULLY_CONNECTED_GRAD] * 3,
+        options.SOFTMAX_CROSS_ENTROPY, options.DECISION, *[options.op_kind("FullyConnectedGrad")] * 3,
     ]
 
 
@@ -53,7 +53,7 @@ def test_the_pass_stops_at_the_first_trainable_layer(plain_tflite):
     assert list(layers) == ["dense_2", "dense_3"]
     assert layers["dense_2"].hand_down_macs == 0 and layers["dense_2"].update_macs == 16
     assert layers["dense_3"].hand_down_macs == 12 and layers["dense_3"].update_macs == 0
-    assert kinds(model.graph).count(options.FULLY_CONNECTED_GRAD) == 2
+    assert kinds(model.graph).count(options.op_kind("FullyConnectedGrad")) == 2
 
 
 def test_frozen_weights_stay_constants(plain_tflite):

@@ -9,14 +9,14 @@ CASES = [
     (options.INITIALIZE, options.InitializeOptions(2, 7), "0100 0800 0200 0700"),
     (options.SOFTMAX_CROSS_ENTROPY, options.LossOptions(1, 3), "0100 0600 01 03"),
     (options.DECISION, options.DecisionOptions(), "0100 0400"),
-    (options.FULLY_CONNECTED_GRAD, options.LayerGradOptions(1, 6, 3, 258), "0100 0a00 01 06 0300 0201"),
+    (options.op_kind("FullyConnectedGrad"), options.LayerGradOptions(1, 6, 3, 258), "0100 0a00 01 06 0300 0201"),
     (
-        options.CONV_2D_GRAD,
+        options.op_kind("Conv2DGrad"),
         options.ConvGradOptions(1, 6, 3, 258, 1, 2, 3, 4, 5, 770),
         "0100 1600 01 06 0300 0201 0100 0200 0300 0400 0500 0203",
     ),
     (
-        options.DEPTHWISE_CONV_2D_GRAD,
+        options.op_kind("DepthwiseConv2DGrad"),
         options.ConvGradOptions(3, 0, 1, 0, 2, 2, 1, 1, 0, 1),
         "0100 1600 03 00 0100 0000 0200 0200 0100 0100 0000 0100",
     ),
@@ -35,12 +35,12 @@ CASES = [
 ]
 
 UNKNOWN = [
-    (options.FULLY_CONNECTED_GRAD, options.LayerGradOptions(9, 6, 1, 0)),
-    (options.CONV_2D_GRAD, options.ConvGradOptions(4, 6, 1, 0, 1, 1, 1, 1, 0, 0)),
-    (options.CONV_2D_GRAD, options.ConvGradOptions(0, 8, 1, 0, 1, 1, 1, 1, 0, 0)),
-    (options.CONV_2D_GRAD, options.ConvGradOptions(0, 6, 0, 0, 1, 1, 1, 1, 0, 0)),
-    (options.CONV_2D_GRAD, options.ConvGradOptions(0, 6, 1, 0, 0, 1, 1, 1, 0, 0)),
-    (options.DEPTHWISE_CONV_2D_GRAD, options.ConvGradOptions(0, 6, 1, 0, 1, 1, 1, 0, 0, 0)),
+    (options.op_kind("FullyConnectedGrad"), options.LayerGradOptions(9, 6, 1, 0)),
+    (options.op_kind("Conv2DGrad"), options.ConvGradOptions(4, 6, 1, 0, 1, 1, 1, 1, 0, 0)),
+    (options.op_kind("Conv2DGrad"), options.ConvGradOptions(0, 8, 1, 0, 1, 1, 1, 1, 0, 0)),
+    (options.op_kind("Conv2DGrad"), options.ConvGradOptions(0, 6, 0, 0, 1, 1, 1, 1, 0, 0)),
+    (options.op_kind("Conv2DGrad"), options.ConvGradOptions(0, 6, 1, 0, 0, 1, 1, 1, 0, 0)),
+    (options.op_kind("DepthwiseConv2DGrad"), options.ConvGradOptions(0, 6, 1, 0, 1, 1, 1, 0, 0, 0)),
     (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(0, 2, 1, 1, 1, 1, 0, 0)),
     (options.MAX_POOL_2D_GRAD, options.PoolGradOptions(2, 2, 1, 0, 1, 1, 0, 0)),
     (options.ACTIVATION_GRAD, options.ActivationGradOptions(8, 0.0)),
