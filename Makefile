@@ -66,8 +66,8 @@ study: build ## the whole study (TINYPROP_DATA_DIR; hours); runs in out/study, r
 docs: build ## put the figures of the last runs into README.md
 	$(VENV_BIN)/python tools/readme_tables.py
 
-generate: build ## write what follows from format/tables.py: cc/core/wire_format.h, SPEC.md's tables, test vectors
-	$(VENV_BIN)/python tools/wire_format
+generate: .venv/.requirements ## write what follows from format/tables.py: cc/core/wire_format.h, SPEC.md's tables, test vectors
+	PYTHONPATH=python $(VENV_BIN)/python tools/wire_format
 
 bazel-test: ## build and test everything with Bazel
 	@$(SETUP) debian bazel-bootstrap doctest-dev

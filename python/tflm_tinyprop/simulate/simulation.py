@@ -27,8 +27,8 @@ _CHUNK_BYTES, _CHUNK_STEPS = 1 << 26, 1 << 12
 class TinyPropSimulation(keras.Model):
     """TinyProp on a copy of a Keras model, in TensorFlow.
 
-    Trains what the ops would train, step for step: the same samples are skipped, the same gradients kept. Layers that
-    can be trained are Dense, Conv1D, Conv2D and DepthwiseConv2D. A batch normalisation on the backward path is in
+    Trains what the ops would train, step for step: the same samples are skipped, the same gradients kept. The
+    layers that can be trained are those of conversion/layer_kinds. A batch normalisation on the backward path is in
     training mode and learns, as in Keras' fit() and unlike in the ops, for which it is folded; those below the first
     trained layer, or frozen by the user, stay in inference mode. Dropout and noise layers do nothing, as in the ops.
 

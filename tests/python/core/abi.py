@@ -204,7 +204,7 @@ class CoreAbi:
     def conv_grad(self, op: str, shape, delta, x, weights, step, *, train_weights=True, bias=None, hand_down=True):
         """(weights, bias or None, input delta or None) after the update.
 
-        op: conv_2d or depthwise_conv_2d; shape: the fields of cc/core/conv_shape.h in their order.
+        op: a key of conv_cases.BACKWARD; shape: the fields of cc/core/conv_shape.h in their order.
         """
         batch, height, width, channels = shape[:4]
         new_weights = weights.copy()
