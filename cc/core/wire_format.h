@@ -17,12 +17,13 @@ namespace tinyprop {
   X(FullyConnectedGrad)  \
   X(Conv2DGrad)          \
   X(DepthwiseConv2DGrad) \
+  X(TransposeConvGrad)   \
   X(AveragePool2DGrad)   \
   X(MaxPool2DGrad)       \
   X(ActivationGrad)      \
   X(SoftmaxGrad)
 
-constexpr int kTinyPropOpCount = 11;
+constexpr int kTinyPropOpCount = 12;
 
 // What a training step did with a sample: elements of the gate.
 enum class SampleStatus : int32_t {
@@ -174,7 +175,7 @@ struct DecisionOptions {
 };
 constexpr bool IsKnown(const DecisionOptions&) { return true; }
 
-// Custom options of TinyPropConv2DGrad, TinyPropDepthwiseConv2DGrad.
+// Custom options of TinyPropConv2DGrad, TinyPropDepthwiseConv2DGrad, TinyPropTransposeConvGrad.
 struct ConvGradOptions {
   static constexpr uint16_t kBytes[] = {18};  // of each version, from 1 on
 

@@ -1,6 +1,7 @@
 // The gradient kernels of convolutions behind a C interface; see core_abi.cc.
 #include "cc/core/conv_2d_grad.h"
 #include "cc/core/depthwise_conv_2d_grad.h"
+#include "cc/core/transpose_conv_grad.h"
 
 #define TEST_ABI extern "C" __attribute__((visibility("default")))
 
@@ -38,4 +39,11 @@ TEST_ABI void abi_depthwise_conv_2d_grad(const int32_t* shape, float step, const
                                          float* input_delta) {
   tinyprop::DepthwiseConv2DGrad(ParamsOf(shape, step, delta, input, weights, trained_weights,
                                          trained_bias, input_delta));
+}
+
+TEST_ABI void abi_transpose_conv_grad(const int32_t* shape, float step, const float* delta,
+                                      const float* input, const float* weights, float* trained_weights,
+                                      float* trained_bias, float* input_delta) {
+  tinyprop::TransposeConvGrad(ParamsOf(shape, step, delta, input, weights, trained_weights, trained_bias,
+                                       input_delta));
 }

@@ -111,8 +111,15 @@ KINDS: dict[str, LayerKind] = {kind.op: kind for kind in (
         keras={"DepthwiseConv2D": KernelLayout(4, lambda a: a.reshape(1, *a.shape[:2], -1))},
         note=f"any stride, dilation, padding and channel multiplier; {_FUSED}",
     ),
+    LayerKind(
+        "TRANSPOSE_CONV", "transpose_conv", op_kind("TransposeConvGrad"), x=2, bias=3,
+        macs=lambda x, kernel, y: math.prod(x) * math.prod(kernel[:3]),
+        keras={"Conv2DTranspose": KernelLayout(4, lambda a: a.transpose(2, 0, 1, 3)),
+               "Conv1DTranspose": KernelLayout(3, lambda a: a.transpose(1, 0, 2)[:, None])},
+        note=f"any stride and padding; {_FUSED}; Conv1DTranspose as Keras converts it",
+    ),
     # Layers that an ordinary model may have, for messages and names; they stay frozen.
-    *(LayerKind(op) for op in ("CONV_3D", "BATCH_MATMUL", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "TRANSPOSE_CONV")),
+    *(LayerKind(op) for op in ("CONV_3D", "BATCH_MATMUL", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM")),
 )}
 
 

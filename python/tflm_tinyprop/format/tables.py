@@ -102,6 +102,7 @@ OPS = (
     CustomOp("FullyConnectedGrad", LAYER_GRAD),
     CustomOp("Conv2DGrad", CONV_GRAD),
     CustomOp("DepthwiseConv2DGrad", CONV_GRAD),
+    CustomOp("TransposeConvGrad", CONV_GRAD),
     CustomOp("AveragePool2DGrad", POOL_GRAD),
     CustomOp("MaxPool2DGrad", POOL_GRAD),
     CustomOp("ActivationGrad", ACTIVATION_GRAD),

@@ -35,6 +35,7 @@ from tflm_tinyprop.reference.softmax_cross_entropy import (
     softmax_cross_entropy_dense,
     softmax_cross_entropy_sparse,
 )
+from tflm_tinyprop.reference.transpose_conv import transpose_conv_backward, transpose_conv_forward
 from tflm_tinyprop.reference.windows import PoolWindow, same_padding, valid_padding
 
 __all__ = [
@@ -73,6 +74,8 @@ __all__ = [
     "softmax_cross_entropy_dense",
     "softmax_cross_entropy_sparse",
     "softmax_forward",
+    "transpose_conv_backward",
+    "transpose_conv_forward",
     "update_running_maximum",
     "valid_padding",
 ]

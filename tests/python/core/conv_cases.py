@@ -8,7 +8,8 @@ from compare import assert_close, assert_same_bits
 
 from tflm_tinyprop import reference
 
-BACKWARD = {"conv_2d": reference.conv_2d_backward, "depthwise_conv_2d": reference.depthwise_conv_2d_backward}
+BACKWARD = {"conv_2d": reference.conv_2d_backward, "depthwise_conv_2d": reference.depthwise_conv_2d_backward,
+            "transpose_conv": reference.transpose_conv_backward}
 
 
 @dataclasses.dataclass
@@ -41,10 +42,18 @@ class ConvCase:
         return BACKWARD[self.op](*arrays, stride=self.stride, dilation=self.dilation, pads=self.pads)
 
 
-def _random_axis(rng) -> tuple[int, ...]:
+def _random_axis(rng, op: str) -> tuple[int, ...]:
     """(input, output, filter, stride, dilation, pad) of one axis."""
     size, taps = int(rng.integers(1, 11)), int(rng.integers(1, 6))
     stride, dilation = int(rng.integers(1, 4)), int(rng.integers(1, 4))
+    if op == "transpose_conv":  # the filter slides over the output
+        output, inputs, *rest = _random_positions(rng, size, taps, stride, 1)
+        return inputs, output, *rest
+    return _random_positions(rng, size, taps, stride, dilation)
+
+
+def _random_positions(rng, size: int, taps: int, stride: int, dilation: int) -> tuple[int, ...]:
+    """(size of the map that the filter slides over, positions on it, filter, stride, dilation, pad)."""
     reach = (taps - 1) * dilation + 1
     kind = rng.choice(["same", "valid", "odd"])
     if kind == "valid" and reach <= size:
@@ -59,7 +68,7 @@ def _random_axis(rng) -> tuple[int, ...]:
 
 
 def random_conv(rng, op: str, density=None) -> ConvCase:
-    (ih, oh, kh, *down), (iw, ow, kw, *across) = _random_axis(rng), _random_axis(rng)
+    (ih, oh, kh, *down), (iw, ow, kw, *across) = _random_axis(rng, op), _random_axis(rng, op)
     batch, inputs = int(rng.integers(1, 5)), random_size(rng, 9)
     depthwise = op == "depthwise_conv_2d"
     outputs = inputs * int(rng.integers(1, 4)) if depthwise else random_size(rng, 9)
@@ -98,7 +107,7 @@ def check_only_what_is_selected_is_touched(abi, rng, case: ConvCase) -> None:
     samples = rng.random(len(case.x)) < 0.5
     case.delta[samples], case.x[samples] = 0, np.nan
     channels = ~case.delta.any(axis=(0, 1, 2))
-    axis = 0 if case.op == "conv_2d" else 3
+    axis = 3 if case.op == "depthwise_conv_2d" else 0
     filters = np.moveaxis(case.weights, axis, 0)
     filters[channels], case.bias[channels] = np.nan, np.nan
     new_weights, new_bias, input_delta = case.run(abi)

@@ -10,11 +10,12 @@ from tflm_tinyprop.conversion.rules.mean import MeanRule
 from tflm_tinyprop.conversion.rules.pool_2d import AveragePool2DRule, MaxPool2DRule
 from tflm_tinyprop.conversion.rules.rearrange import ConcatenationRule, PadRule, ReshapeRule
 from tflm_tinyprop.conversion.rules.softmax import SoftmaxRule
+from tflm_tinyprop.conversion.rules.transpose_conv import TransposeConvRule
 
 RULES: dict[str, Rule] = {
     rule.kind: rule
     for rule in (
-        FullyConnectedRule(), Conv2DRule(), DepthwiseConv2DRule(),
+        FullyConnectedRule(), Conv2DRule(), DepthwiseConv2DRule(), TransposeConvRule(),
         AveragePool2DRule(), MaxPool2DRule(), MeanRule(),
         AddRule(), MulRule(), ConcatenationRule(),
         *(ReshapeRule(kind) for kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")),
