@@ -22,6 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.table import Table
 
+from tflm_tinyprop.format import tables
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMPILER = "arm-none-eabi-g++"
 PROCESSORS = {
@@ -48,8 +50,7 @@ def header_folders() -> tuple[str, list[str]]:
 
 def ops() -> list[str]:
     """Names of the ops, without TinyProp."""
-    header = (ROOT / "cc/tflm/registrations.h").read_text()
-    return re.findall(r"^const api::Registration& Register(\w+)\(\);$", header, re.MULTILINE)
+    return [op.name for op in tables.OPS]
 
 
 def run(*command) -> str:

@@ -230,21 +230,16 @@ constexpr bool IsKnown(const SoftmaxGradOptions&) { return true; }
 // Offsets into the metadata entry TINYPROP and its records, by type: flatbuffers align neither.
 namespace wire {
 
-struct U8 {
-  int32_t offset;
-};
-struct U16 {
-  int32_t offset;
-};
-struct U32 {
-  int32_t offset;
-};
-struct U64 {
-  int32_t offset;
-};
-struct F32 {
-  int32_t offset;
-};
+enum class U8 : int32_t {};
+enum class U16 : int32_t {};
+enum class U32 : int32_t {};
+enum class U64 : int32_t {};
+enum class F32 : int32_t {};
+
+template <typename Field>
+constexpr int32_t Offset(Field field) {
+  return static_cast<int32_t>(field);
+}
 
 struct MetadataHeader {
   static constexpr uint32_t kLatestVersion = 2;

@@ -27,78 +27,89 @@ const char* LossName(LossKind loss) {
 
 }  // namespace
 
+// Not inline: the many fields of 32 bits would take as many times the code.
+uint32_t TrainingMetadata::Get(wire::U32 field, int32_t at) const {
+  const wire::U16 low{wire::Offset(field)}, high{wire::Offset(field) + 2};
+  return static_cast<uint32_t>(Get(low, at)) | static_cast<uint32_t>(Get(high, at)) << 16;
+}
+
+uint64_t TrainingMetadata::Get(wire::U64 field) const {
+  const wire::U32 low{wire::Offset(field)}, high{wire::Offset(field) + 4};
+  return Get(low) | static_cast<uint64_t>(Get(high)) << 32;
+}
+
 Status TrainingMetadata::Parse(Span<const uint8_t> entry) {
   entry_ = Span<const uint8_t>();
   if (entry.data == nullptr || entry.size == 0) return Status::kNotTrainable;
-  if (entry.size < Header::kSize.offset || std::memcmp(entry.data, Header::kMagic, kMagicBytes) != 0) {
+  if (entry.size < wire::Offset(Header::kSize) || std::memcmp(entry.data, Header::kMagic, kMagicBytes) != 0) {
     return Status::kMetadataDamaged;
   }
   TrainingMetadata parsed;
   parsed.entry_ = entry;
-  const int32_t version = parsed.Get(Header::kVersion);
-  if (version > static_cast<int32_t>(Header::kLatestVersion)) return Status::kMetadataNewer;
-  if (version == 0 || parsed.Get(Header::kHeaderSize) < Header::kBytes[version - 1] || !parsed.IsIntact()) {
-    return Status::kMetadataDamaged;
-  }
+  if (parsed.Get(Header::kVersion) > static_cast<int32_t>(Header::kLatestVersion)) return Status::kMetadataNewer;
+  if (!parsed.FindRecords() || !parsed.RecordsAreIntact()) return Status::kMetadataDamaged;
   *this = parsed;
   return Status::kOk;
 }
 
-bool TrainingMetadata::IsIntact() const {
-  if (Get(Header::kHeaderSize) > entry_.size || Get(Header::kSize) != static_cast<uint32_t>(entry_.size)) return false;
-  if (batch_size() < 1 || LossName(loss()) == nullptr || variable_count() < 1) return false;
-  if (LayerSize() < LayerLayout::kBytes[0] || VariableSize() < Variable::kBytes[0]) return false;
-  const int64_t records = int64_t{layer_count()} * LayerSize() + int64_t{variable_count()} * VariableSize();
-  if (Get(Header::kHeaderSize) + records > entry_.size) return false;
-  return RecordsAreIntact() && fingerprint() == ComputeFingerprint();
+bool TrainingMetadata::FindRecords() {
+  const int32_t version = Get(Header::kVersion);
+  const int32_t header_size = Get(Header::kHeaderSize);
+  if (version == 0 || header_size < Header::kBytes[version - 1] || header_size > entry_.size ||
+      Get(Header::kSize) != static_cast<uint32_t>(entry_.size)) {
+    return false;
+  }
+  layer_size_ = version < 2 ? LayerLayout::kBytes[0] : Get(Header::kLayerRecordSize);
+  variable_size_ = version < 2 ? Variable::kBytes[0] : Get(Header::kVariableRecordSize);
+  if (layer_size_ < LayerLayout::kBytes[0] || variable_size_ < Variable::kBytes[0]) return false;
+  layers_ = header_size;
+  // 65,535 records of 65,535 bytes are more than an int32 holds.
+  const int64_t variables = layers_ + int64_t{layer_count()} * layer_size_;
+  const int64_t names = variables + int64_t{variable_count()} * variable_size_;
+  if (names > entry_.size) return false;
+  variables_ = static_cast<int32_t>(variables);
+  names_ = static_cast<int32_t>(names);
+  return true;
 }
 
 bool TrainingMetadata::RecordsAreIntact() const {
-  const int32_t names = NamesOffset();
+  if (batch_size() < 1 || LossName(loss()) == nullptr || variable_count() < 1) return false;
   // Every name has to begin inside the names, of which the last byte ends the last one.
-  if (layer_count() > 0 && (names == entry_.size || entry_[entry_.size - 1] != 0)) return false;
+  if (layer_count() > 0 && (names_ == entry_.size || entry_[entry_.size - 1] != 0)) return false;
   for (int32_t l = 1; l <= layer_count(); ++l) {
     const int32_t at = LayerOffset(l);
-    if (Get(LayerLayout::kNameOffset, at) >= static_cast<uint32_t>(entry_.size - names)) return false;
+    if (Get(LayerLayout::kNameOffset, at) >= static_cast<uint32_t>(entry_.size - names_)) return false;
     const uint32_t gradients = Get(LayerLayout::kGradients, at);
     if (gradients == 0 || gradients > kMaxLength) return false;
   }
   for (int32_t v = 0; v < variable_count(); ++v) {
     if (Get(Variable::kElements, VariableOffset(v)) > kMaxLength / sizeof(float)) return false;
   }
-  return true;
+  return fingerprint() == ComputeFingerprint();
 }
 
 uint32_t TrainingMetadata::ComputeFingerprint() const {
   uint32_t crc = 0;
   for (int32_t v = 0; v < variable_count(); ++v) {
     const uint8_t* const record = entry_.data + VariableOffset(v);
-    crc = Crc32(crc, record + Variable::kLayer.offset, 2);
-    crc = Crc32(crc, record + Variable::kRole.offset, 2);
-    crc = Crc32(crc, record + Variable::kElements.offset, 4);
+    crc = Crc32(crc, record + wire::Offset(Variable::kLayer), 2);
+    crc = Crc32(crc, record + wire::Offset(Variable::kRole), 2);
+    crc = Crc32(crc, record + wire::Offset(Variable::kElements), 4);
   }
   const char* name = LossName(loss());
   return Crc32(crc, name, static_cast<uint32_t>(std::strlen(name)));
 }
 
-int32_t TrainingMetadata::LayerSize() const {
-  return Get(Header::kVersion) < 2 ? LayerLayout::kBytes[0] : Get(Header::kLayerRecordSize);
-}
-
-int32_t TrainingMetadata::VariableSize() const {
-  return Get(Header::kVersion) < 2 ? Variable::kBytes[0] : Get(Header::kVariableRecordSize);
-}
-
 Control TrainingMetadata::config() const {
   Control config;
-  std::memcpy(&config, entry_.data + Header::kConfig.offset, sizeof config);
+  std::memcpy(&config, entry_.data + wire::Offset(Header::kConfig), sizeof config);
   return config;
 }
 
 LayerRecord TrainingMetadata::Layer(int32_t l) const {
   const int32_t at = LayerOffset(l);
   LayerRecord layer;
-  layer.name = reinterpret_cast<const char*>(entry_.data) + NamesOffset() + Get(LayerLayout::kNameOffset, at);
+  layer.name = reinterpret_cast<const char*>(entry_.data) + names_ + Get(LayerLayout::kNameOffset, at);
   layer.gradients = static_cast<int32_t>(Get(LayerLayout::kGradients, at));
   layer.update_macs = Get(LayerLayout::kUpdateMacs, at);
   layer.hand_down_macs = Get(LayerLayout::kHandDownMacs, at);

@@ -27,7 +27,7 @@ class TrainingMetadata {
 
   uint32_t fingerprint() const { return Get(Header::kFingerprint); }
   int32_t batch_size() const { return Get(Header::kBatchSize); }
-  LossKind loss() const { return static_cast<LossKind>(entry_[Header::kLoss.offset]); }
+  LossKind loss() const { return static_cast<LossKind>(entry_[wire::Offset(Header::kLoss)]); }
   int32_t layer_count() const { return Get(Header::kLayers); }
   int32_t variable_count() const { return Get(Header::kVariables); }
   int32_t model_inputs() const { return Get(Header::kModelInputs); }
@@ -49,31 +49,25 @@ class TrainingMetadata {
  private:
   using Header = wire::MetadataHeader;
 
-  bool IsIntact() const;
+  bool FindRecords();
   bool RecordsAreIntact() const;
   uint32_t ComputeFingerprint() const;
-  // Bytes of a record, which a later writer may have made longer than those that this code knows.
-  int32_t LayerSize() const;
-  int32_t VariableSize() const;
-  int32_t LayerOffset(int32_t l) const { return Get(Header::kHeaderSize) + (l - 1) * LayerSize(); }
-  int32_t VariableOffset(int32_t index) const { return LayerOffset(layer_count() + 1) + index * VariableSize(); }
-  int32_t NamesOffset() const { return VariableOffset(variable_count()); }
+  int32_t LayerOffset(int32_t l) const { return layers_ + (l - 1) * layer_size_; }
+  int32_t VariableOffset(int32_t index) const { return variables_ + index * variable_size_; }
 
   // Byte by byte: flatbuffers do not align the entry. at: where the struct that has the field begins.
   int32_t Get(wire::U16 field, int32_t at = 0) const {
-    const uint8_t* const p = entry_.data + at + field.offset;
+    const uint8_t* const p = entry_.data + at + wire::Offset(field);
     return p[0] | p[1] << 8;
   }
-  uint32_t Get(wire::U32 field, int32_t at = 0) const {
-    const wire::U16 low = {field.offset}, high = {field.offset + 2};
-    return static_cast<uint32_t>(Get(low, at)) | static_cast<uint32_t>(Get(high, at)) << 16;
-  }
-  uint64_t Get(wire::U64 field) const {
-    const wire::U32 low = {field.offset}, high = {field.offset + 4};
-    return Get(low) | static_cast<uint64_t>(Get(high)) << 32;
-  }
+  uint32_t Get(wire::U32 field, int32_t at = 0) const;
+  uint64_t Get(wire::U64 field) const;
 
   Span<const uint8_t> entry_;
+  // Where the records begin, and how long each is: a later writer may have made them longer than those that this code knows.
+  int32_t layers_ = 0, layer_size_ = 0;
+  int32_t variables_ = 0, variable_size_ = 0;
+  int32_t names_ = 0;
 };
 
 }  // namespace tinyprop

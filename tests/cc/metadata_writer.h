@@ -53,13 +53,13 @@ class MetadataWriter {
     Put(Header::kVariables, static_cast<uint32_t>(variables));
   }
 
-  constexpr void Put(wire::U8 field, uint32_t value, int32_t at = 0) { Store(at + field.offset, value, 1); }
-  constexpr void Put(wire::U16 field, uint32_t value, int32_t at = 0) { Store(at + field.offset, value, 2); }
-  constexpr void Put(wire::U32 field, uint32_t value, int32_t at = 0) { Store(at + field.offset, value, 4); }
-  constexpr void Put(wire::U64 field, uint64_t value, int32_t at = 0) { Store(at + field.offset, value, 8); }
+  constexpr void Put(wire::U8 field, uint32_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 1); }
+  constexpr void Put(wire::U16 field, uint32_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 2); }
+  constexpr void Put(wire::U32 field, uint32_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 4); }
+  constexpr void Put(wire::U64 field, uint64_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 8); }
   // bits: of the control tensor's elements, since floats have no constant bits in C++17.
   constexpr void PutConfig(const uint32_t (&bits)[kControlSize]) {
-    for (int32_t i = 0; i < kControlSize; ++i) Store(Header::kConfig.offset + 4 * i, bits[i], 4);
+    for (int32_t i = 0; i < kControlSize; ++i) Store(wire::Offset(Header::kConfig) + 4 * i, bits[i], 4);
   }
   // In order. Their places among the outputs, the label's and so on follow from the numbers of inputs and outputs.
   constexpr void PutPositions(uint32_t model_inputs, uint32_t model_outputs) {
@@ -93,9 +93,9 @@ class MetadataWriter {
     Put(Layout::kElements, variable.elements, at);
     Put(Layout::kLayer, variable.layer, at);
     Put(Layout::kRole, static_cast<uint32_t>(variable.role), at);
-    crc_ = ConstantCrc(crc_, bytes_ + at + Layout::kLayer.offset, 2);
-    crc_ = ConstantCrc(crc_, bytes_ + at + Layout::kRole.offset, 2);
-    crc_ = ConstantCrc(crc_, bytes_ + at + Layout::kElements.offset, 4);
+    crc_ = ConstantCrc(crc_, bytes_ + at + wire::Offset(Layout::kLayer), 2);
+    crc_ = ConstantCrc(crc_, bytes_ + at + wire::Offset(Layout::kRole), 2);
+    crc_ = ConstantCrc(crc_, bytes_ + at + wire::Offset(Layout::kElements), 4);
   }
   // Last: the fingerprint covers the variables and the loss.
   constexpr void PutLoss(LossKind loss, const char* name) {

@@ -131,7 +131,8 @@ def _is_known(struct: Struct) -> list[str]:
 def _metadata() -> str:
     lines = ["// Offsets into the metadata entry TINYPROP and its records, by type: flatbuffers align neither.",
              "namespace wire {", "",
-             *(line for kind in ("U8", "U16", "U32", "U64", "F32") for line in (f"struct {kind} {{", "  int32_t offset;", "};")), ""]
+             *(f"enum class {kind} : int32_t {{}};" for kind in ("U8", "U16", "U32", "U64", "F32")), "",
+             "template <typename Field>", "constexpr int32_t Offset(Field field) {", "  return static_cast<int32_t>(field);", "}", ""]
     for struct in (tables.METADATA_HEADER, tables.LAYER_RECORD, tables.VARIABLE_RECORD):
         sizes = ", ".join(str(struct.size(version)) for version in range(1, struct.version + 1))
         lines += [f"struct {struct.name} {{", f"  static constexpr uint32_t kLatestVersion = {struct.version};",
