@@ -19,7 +19,7 @@ TEST_ENVIRONMENT = TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo study docs generate test cc-test sanitize firmware firmware-test firmware-tflm py-test bench \
-  bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench
+  bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench debian-clang
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,8 +34,9 @@ test: cc-test sanitize py-test ## all tests except Bazel's
 cc-test: debian-test ## C++ tests
 	@$(call ctest,build/cc,-DTINYPROP_SANITIZE=OFF)
 
-sanitize: debian-test ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: debian-test debian-clang ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer, gcc's and clang's
 	@$(call ctest,build/sanitize,-DTINYPROP_SANITIZE=ON)
+	@$(call ctest,build/sanitize-clang,-DTINYPROP_SANITIZE=ON -DCMAKE_CXX_COMPILER=clang++)
 
 py-test: build cc-test firmware $(TFLM_WHEELS) ## Python tests, those of the firmware among them
 	$(TEST_ENVIRONMENT) $(VENV_BIN)/python -m pytest -n 2 --dist loadfile
@@ -95,6 +96,8 @@ debian-build:
 	@$(SETUP) debian cmake libusb-1.0-0
 debian-test: debian-build
 	@$(SETUP) debian doctest-dev
+debian-clang:
+	@$(SETUP) debian clang libclang-rt-14-dev
 debian-arm: debian-build
 	@$(SETUP) debian gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm
 debian-bench: debian-build

@@ -44,14 +44,23 @@ MLP_BAR = 0.14  # cost of keeping 10 %, as a share of keeping all
 SELECTION_BAR = 0.05  # cost of the selection, as a share of the layer's dense backward pass
 
 
-def build(folder: pathlib.Path) -> pathlib.Path:
-    """Compiles the benchmark the way a plain x86-64 build would (SSE2, no -march)."""
-    program = folder / "core_bench"
-    sources = [ROOT / "benchmarks/core_bench.cc", *sorted((ROOT / "cc/core").glob("*.cc"))]
-    command = [COMPILER, "-std=c++17", "-O2", f"-I{ROOT}", *map(str, sources)]
-    command += [f"-Wl,--wrap={name}" for name in WRAPPED]
+def build(folder: pathlib.Path, name: str, sources, options=()) -> pathlib.Path:
+    """Compiles a benchmark and the core the way a plain x86-64 build would (SSE2, no -march)."""
+    program = folder / name
+    sources = [ROOT / f"benchmarks/{name}.cc", *sorted((ROOT / "cc/core").glob("*.cc")), *sources]
+    command = [COMPILER, "-std=c++17", "-O2", f"-I{ROOT}", *map(str, sources), *options]
     subprocess.run([*command, "-o", str(program)], check=True)
     return program
+
+
+def build_core(folder: pathlib.Path) -> pathlib.Path:
+    return build(folder, "core_bench", (), [f"-Wl,--wrap={name}" for name in WRAPPED])
+
+
+def build_ops(folder: pathlib.Path) -> pathlib.Path:
+    sources = [path for part in ("cc/tflm", "cc/host") for path in sorted((ROOT / part).glob("*.cc"))]
+    sources += sorted((ROOT / "tests/cc/tflm").glob("*_case.cc"))
+    return build(folder, "op_bench", sources, ["-DTINYPROP_HOST_PLUGIN"])
 
 
 def count(program: pathlib.Path, folder: pathlib.Path) -> tuple[dict[str, int], dict[str, int], int]:
@@ -127,6 +136,18 @@ def selection_rows(counts: dict[str, int]) -> list[dict]:
     return rows
 
 
+def op_rows(counts: dict[str, int]) -> list[dict]:
+    """One Invoke of every op at the size of its case, and with its gate closed."""
+    rows = []
+    for region in sorted(name for name in counts if name.startswith("op ")):
+        op = region.removeprefix("op ")
+        rows.append(measurement(f"TinyProp{op}", counts[region], "instructions"))
+        if f"skipped {op}" in counts:
+            value = counts[f"skipped {op}"]
+            rows.append(measurement("    gate closed", value, "instructions", value / counts[region]))
+    return rows
+
+
 def trainer_rows() -> list[dict]:
     if importlib.util.find_spec("trainer_overhead") is None:
         return []
@@ -170,13 +191,18 @@ def main() -> int:
             sys.exit(f"The benchmark needs {tool}: apt-get install g++ valgrind, or run `make bench`.")
 
     with tempfile.TemporaryDirectory() as work:
-        counts, macs, allocations = count(build(pathlib.Path(work)), pathlib.Path(work))
+        folder = pathlib.Path(work)
+        counts, macs, allocations = count(build_core(folder), folder)
+        for dump in folder.glob("callgrind*"):
+            dump.unlink()
+        ops, _, _ = count(build_ops(folder), folder)
     sections = [
         mlp_rows(counts, "mlp", "backward + update", MLP_BAR),
         mlp_rows(counts, "masked", "the same, half of the ReLUs closed", None),
         convolution_rows(counts, macs),
         selection_rows(counts),
         [measurement("heap allocations of four training steps", allocations, "", bar=0)],
+        op_rows(ops),
         trainer_rows(),
     ]
     rows = [row for section in sections for row in section]

@@ -14,7 +14,7 @@ constexpr float kBelowSix = 0x1.7ffffep+2f;
 void MaskOutside(float lower, float upper, Span<const float> output, Span<float> delta) {
   const float* __restrict y = output.data;
   float* __restrict d = delta.data;
-  const auto masked = [=](int32_t i) { return (y[i] > lower) & (y[i] <= upper) ? d[i] : 0.0f; };
+  const auto masked = [=](int32_t i) { return ((y[i] > lower) & (y[i] <= upper)) ? d[i] : 0.0f; };
   int32_t i = 0;
 #if !defined(__OPTIMIZE_SIZE__)
   for (; i + 4 <= delta.size; i += 4) {

@@ -9,11 +9,12 @@ namespace {
 
 bool IsSelected(float delta) { return MagnitudeBits(delta) != 0; }
 
-void Update(const FullyConnectedGradParams& p, int32_t unit, float change, const float* x, float* input_delta,
+void Update(const FullyConnectedGradParams& p, int32_t unit, float change, int32_t row, float* input_delta,
             float delta) {
-  float* const weights = p.trained_weights == nullptr ? nullptr : p.trained_weights + unit * p.inputs;
   if (p.trained_bias != nullptr) p.trained_bias[unit] += change;
-  if (weights == nullptr) return;
+  if (p.trained_weights == nullptr) return;  // then there may be no input either
+  const float* const x = p.input + row * p.inputs;
+  float* const weights = p.trained_weights + unit * p.inputs;
   if (input_delta != nullptr) {
     HandDownAndUpdate(p.inputs, delta, change, x, weights, input_delta);
   } else {
@@ -39,7 +40,7 @@ void FullyConnectedGrad(const FullyConnectedGradParams& p) {
     }
     for (int32_t row = 0; row < p.rows; ++row) {
       const float delta = p.delta[row * p.units + unit];
-      if (IsSelected(delta)) Update(p, unit, -p.step * delta, p.input + row * p.inputs, fused, delta);
+      if (IsSelected(delta)) Update(p, unit, -p.step * delta, row, fused, delta);
     }
   }
 }

@@ -39,7 +39,7 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   check.Size(kSpecs[kLoss], t[kLoss], batch);
   check.Require(t[kDelta].size() % batch == 0, "needs a delta that the batch divides");
   check.Size(kSpecs[kControl], t[kControl], kControlSize);
-  check.Size(kSpecs[kStatistics], t[kStatistics], t[kState].size() * batch * kStatisticsFields);
+  check.Size(kSpecs[kStatistics], t[kStatistics], SizeProduct(t[kState].size(), batch, kStatisticsFields));
   return check.status();
 }
 

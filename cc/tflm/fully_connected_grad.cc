@@ -37,7 +37,7 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   const int32_t units = tensors[T::kWeights].dims()[0];
   const int32_t rows = tensors[T::kDelta].size() / units;
   CheckSizes(&check, data->options, tensors,
-             {rows, rows * units, rows * tensors[T::kWeights].dims()[1], units});
+             {rows, rows * units, SizeProduct(rows, tensors[T::kWeights].dims()[1]), units});
   return check.status();
 }
 

@@ -11,10 +11,8 @@
 // to wait for the next invoke.
 // Assumption: a model input belongs to sample b in its b-th of B equal parts; one that cannot be divided
 // so belongs to all samples.
-#include <cstring>
-
-#include "cc/core/statistics.h"
-#include "cc/core/vector_ops.h"
+#include "cc/core/begin_step.h"
+#include "cc/core/wire_format.h"
 #include "cc/tflm/op_support.h"
 #include "cc/tflm/registrations.h"
 
@@ -62,39 +60,19 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   return check.status();
 }
 
-void CopyInitialValues(api::Context* context, const api::Node* node, const Options& options) {
-  for (int pair = 0; pair < options.variables; ++pair) {
-    const int position = PairPosition(options, pair);
-    const Span<float> variable = api::Input(context, node, position + 1).floats();
-    std::memcpy(variable.data, api::Input(context, node, position).data(),
-                sizeof(float) * static_cast<size_t>(variable.size));
-  }
-}
-
-void MarkNonFinite(api::Tensor input, Span<int32_t> finite) {
-  if (input.type() != api::Type::kFloat32) return;  // integers are finite
-  const Span<const float> values = input.floats();
-  const int32_t batch = finite.size;
-  // Elements from one sample's part to the next; 0 if the whole belongs to all of them.
-  const int32_t stride = values.size % batch == 0 ? values.size / batch : 0;
-  const int32_t n = stride == 0 ? values.size : stride;
-  for (int32_t b = 0; b < batch; ++b) {
-    if (!AllFinite(values.subspan(b * stride, n))) finite[b] = 0;
-  }
-}
-
 api::Status Invoke(api::Context* context, api::Node* node) {
   auto* data = DataOf<Options>(node);
-  if (data->needs_initialization) {
-    CopyInitialValues(context, node, data->options);
-    data->needs_initialization = false;
+  const Options& options = data->options;
+  for (int pair = 0; data->needs_initialization && pair < options.variables; ++pair) {
+    const int position = PairPosition(options, pair);
+    CopyInitialValues(api::Input(context, node, position).float_data(), api::Input(context, node, position + 1).floats());
   }
-  const Span<float> statistics = api::Input(context, node, kStatistics).floats();
-  std::memset(statistics.data, 0, sizeof(float) * static_cast<size_t>(statistics.size));
+  data->needs_initialization = false;
   const Span<int32_t> finite = api::Output(context, node, kFinite).ints();
-  for (int32_t& flag : finite) flag = 1;
-  for (int i = 0; i < data->options.model_inputs; ++i) {
-    MarkNonFinite(api::Input(context, node, kFirstModelInput + i), finite);
+  BeginStep(api::Input(context, node, kStatistics).floats(), finite);
+  for (int i = 0; i < options.model_inputs; ++i) {
+    const api::Tensor input = api::Input(context, node, kFirstModelInput + i);
+    if (input.type() == api::Type::kFloat32) MarkNonFinite(input.floats(), finite);  // integers are finite
   }
   return api::kOk;
 }

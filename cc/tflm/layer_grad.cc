@@ -44,7 +44,7 @@ void CheckSizes(TensorChecker* check, const LayerGradOptions& options, const Lay
   const int32_t rows = t[T::kState].size();
   check->Require(sizes.batch % samples == 0, "needs a delta that the batch divides");
   const int32_t expected[T::kCount] = {sizes.delta_size, sizes.input_size, sizes.delta_size, t[T::kWeights].size(),
-                                       sizes.units,      samples,          kControlSize,     rows * samples * kStatisticsFields,
+                                       sizes.units,      samples,          kControlSize,     SizeProduct(rows, samples, kStatisticsFields),
                                        rows,             sizes.input_size};
   for (int i = 0; i < T::kCount; ++i) check->Size(kSpecs[i], t.tensors[i], expected[i]);
   check->Require(options.layer < rows, "has a layer number beyond the state");
@@ -77,7 +77,7 @@ bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, 
                     running_maximum, statistics) == 0) {
     return false;
   }
-  params->step = control.learning_rate / static_cast<float>(gate.size);
+  params->step = control.StepSize(gate.size);
   params->delta = tensors.delta.data;
   params->input = tensors.input.data;
   params->weights = weights;

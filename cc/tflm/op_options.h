@@ -23,8 +23,10 @@ template <typename Options>
 OptionsError Parse(const char* buffer, size_t length, Options* options) {
   constexpr int32_t kVersions = sizeof Options::kBytes / sizeof *Options::kBytes;
   const OptionsError error = CopyOptions(buffer, length, {Options::kBytes, kVersions}, options);
-  if (error != OptionsError::kNone) return error;
-  return IsKnown(*options) ? OptionsError::kNone : OptionsError::kUnknownValue;
+#if !defined(TINYPROP_STRIP_CHECKS)
+  if (error == OptionsError::kNone && !IsKnown(*options)) return OptionsError::kUnknownValue;
+#endif
+  return error;
 }
 
 }  // namespace tinyprop

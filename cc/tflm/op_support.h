@@ -47,6 +47,13 @@ struct TensorSpec {
   uint8_t flags;
 };
 
+// a b c, or -1, which is the size of no tensor, if that is more than an int32 holds. Not negative.
+inline int32_t SizeProduct(int32_t a, int32_t b, int32_t c = 1) {
+  const int64_t product = int64_t{a} * b;
+  if (product > INT32_MAX || product * c > INT32_MAX) return -1;
+  return static_cast<int32_t>(product * c);
+}
+
 // The tensors of a node, without any check. Tables instead of a call a tensor: an op's code is smaller.
 void TensorsOf(api::Context* context, const api::Node* node, const TensorSpec* specs, int count, api::Tensor* tensors);
 

@@ -77,12 +77,12 @@ class Tensor {
            : eval_->type == kTfLiteInt32 ? Type::kInt32
                                          : Type::kOther;
   }
-  // Elements; 0 without a tensor.
+  // Elements; 0 without a tensor. Wraps around where TensorChecker::Check refuses the tensor.
   TINYPROP_NOINLINE int32_t size() const {
     if (!exists()) return 0;
-    int32_t product = 1;
-    for (int i = 0; i < rank(); ++i) product *= dims()[i];
-    return product;
+    uint32_t product = 1;
+    for (int i = 0; i < rank(); ++i) product *= static_cast<uint32_t>(dims()[i]);
+    return static_cast<int32_t>(product);
   }
   Span<float> floats() const { return {static_cast<float*>(data()), size()}; }
   float* float_data() const { return static_cast<float*>(data()); }

@@ -21,7 +21,8 @@ inline const float kNan = std::numeric_limits<float>::quiet_NaN();
 
 class Random {
  public:
-  Random() : seed_(Seed()), generator_(seed_) {}
+  Random() : Random(Seed()) {}
+  explicit Random(uint32_t seed) : seed_(seed), generator_(seed) {}
 
   // For INFO: how to repeat the test.
   std::string Repeat() const { return "TINYPROP_TEST_SEED=" + std::to_string(seed_); }

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "cc/core/begin_step.h"
 #include "cc/core/control.h"
 #include "cc/core/decision.h"
 #include "cc/core/float_bits.h"
@@ -18,7 +19,6 @@
 #include "cc/core/softmax_cross_entropy.h"
 #include "cc/core/sparsify.h"
 #include "cc/core/statistics.h"
-#include "cc/core/vector_ops.h"
 #include "cc/runtime/training_graph.h"
 #include "tests/firmware/mlp_metadata.h"
 #include "tests/firmware/random.h"
@@ -146,10 +146,9 @@ TensorView CoreMlp<kBatch, kWidths...>::Output(int32_t position) {
 // TinyPropInitialize.
 template <int32_t kBatch, int32_t... kWidths>
 void CoreMlp<kBatch, kWidths...>::Initialize() {
-  Clear((1 + kLayers) * kBatch * kStatisticsFields, statistics_);
-  for (int32_t b = 0; b < kBatch; ++b) {
-    finite_[b] = AllFinite(Activations(0).subspan(b * kWidth[0], kWidth[0]));
-  }
+  const Span<int32_t> finite = {finite_, kBatch};
+  BeginStep({statistics_, (1 + kLayers) * kBatch * kStatisticsFields}, finite);
+  MarkNonFinite(Activations(0), finite);
   if (is_initialized_) return;
   is_initialized_ = true;
   Random random(seed_);
@@ -212,7 +211,7 @@ void CoreMlp<kBatch, kWidths...>::Backward() {
     params.rows = kBatch;
     params.inputs = kWidth[layer - 1];
     params.units = kWidth[layer];
-    params.step = control_.learning_rate / static_cast<float>(kBatch);
+    params.step = control_.StepSize(kBatch);
     params.delta = tensors.delta.data;
     params.input = tensors.input.data;
     params.weights = Kernel(layer).data;

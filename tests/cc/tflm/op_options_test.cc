@@ -84,9 +84,9 @@ void CheckVector(const char* hex, const char* text) {
   const std::map<std::string, double> expected = FieldsOfText(text);
   const Fields fields = FieldsOf(options);
   CHECK(fields.size() == expected.size());
-  for (const auto& [name, value] : fields) {
-    CAPTURE(name);
-    CHECK(value == expected.at(name));
+  for (const auto& field : fields) {
+    CAPTURE(field.first);
+    CHECK(field.second == expected.at(field.first));
   }
   // A writer that copies the struct behind a header writes the same bytes.
   const auto* const body = reinterpret_cast<const uint8_t*>(&options);
