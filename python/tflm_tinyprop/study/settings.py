@@ -7,7 +7,11 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import Annotated
 
+from pydantic import Field
+
+from tflm_tinyprop.study import fields
 from tflm_tinyprop.study.methods import MethodSettings
 
 # Part of every id: raise it when the same settings come to mean another run.
@@ -53,20 +57,20 @@ class PretrainSettings:
     the shifted inputs that the data set defines.
     """
 
-    epochs: int
-    learning_rate: float = 0.002
-    batch_size: int = 64
-    share: float = 0.5
-    shift: bool = True
+    epochs: fields.Count
+    learning_rate: fields.Positive = 0.002
+    batch_size: fields.Count = 64
+    share: Annotated[fields.Number, Field(ge=0.01, le=0.99)] = 0.5
+    shift: fields.Flag = True
 
 
 @dataclasses.dataclass(frozen=True)
 class RateSettings:
     """peak: largest learning rate. schedule: cosine or constant. warmup: share of the steps that rise linearly."""
 
-    peak: float
-    schedule: str = "cosine"
-    warmup: float = 0.025
+    peak: fields.Positive
+    schedule: Annotated[str, fields.one_of(("cosine", "constant"), "schedule")] = "cosine"
+    warmup: fields.Share = 0.025
 
 
 @dataclasses.dataclass(frozen=True)
