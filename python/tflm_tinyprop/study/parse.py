@@ -17,7 +17,6 @@ from tflm_tinyprop.study.datasets import DATA_SETS
 from tflm_tinyprop.study.models import MODELS
 from tflm_tinyprop.study.settings import (
     DataSettings,
-    Experiment,
     ModelSettings,
     PretrainSettings,
     RateSettings,
@@ -51,15 +50,14 @@ def parse_study(content: str, path: pathlib.Path) -> Study:
 
 
 def _experiment(name: str, merged, where: str, folder: pathlib.Path) -> Experiment:
-    entry = fields.read(Annotated[_Entry, fields.mapping(_Entry.model_fields)], merged, where, folder=folder)
-    for key in ("data", "model", "methods"):
-        labels = [element.label for element in getattr(entry, key)]
+    found = fields.read(Annotated[Experiment, fields.mapping(_KEYS)], merged, where, folder=folder)
+    for key, listed in (("data", found.data), ("model", found.models), ("methods", found.methods)):
+        labels = [element.label for element in listed]
         twice = [label for label in labels if labels.count(label) > 1]
         if twice:  # reports could not tell them apart
             raise ConfigError(f"{where}.{key}: {twice[0]!r} is there twice; "
                               "give methods a label, and put the others into experiments of their own")
-    values = {key: getattr(entry, key) for key in _Entry.model_fields}
-    return Experiment(name=name, models=values.pop("model"), **values)
+    return found.model_copy(update={"name": name})
 
 
 def _fingerprint(path: pathlib.Path) -> str:
@@ -121,18 +119,22 @@ def _names(kind) -> list[str]:
 _Swept = Annotated[object, PlainValidator(_values), fields.mapping(_VALUE_TYPES)]
 
 
-# Under names of their own, because fields of the entry are called as the modules.
+# Under names of their own, because fields of an experiment are called as the modules.
 _Method, _Perturbation, _UNPERTURBED = methods.Listed, perturbations.Listed, (perturbations.NONE,)
 
 
-class _Entry(pydantic.BaseModel):
-    """An experiment in a file, with the defaults in it."""
+class Experiment(pydantic.BaseModel):
+    """A part of a study, with the file's defaults in it: all combinations of what it lists.
+
+    sweep: setting -> values; each is varied alone, the others stay. marks: setting -> values that plots mark.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    name: str = ""  # the key that it stands under
     title: fields.Text
     text: fields.Text = ""
     data: fields.several(Annotated[Any, PlainValidator(_data), fields.mapping(_DataEntry.model_fields, short="name")])
-    model: fields.several(Annotated[Any, PlainValidator(_model)])
+    models: fields.several(Annotated[Any, PlainValidator(_model)]) = Field(alias="model")
     methods: fields.several(_Method)
     seeds: fields.several(Annotated[fields.Whole, Field(ge=0, le=2**31 - 1)])
     epochs: fields.Count
@@ -147,13 +149,16 @@ class _Entry(pydantic.BaseModel):
     marks: _Swept = {}
 
 
+_KEYS = [field.alias or name for name, field in Experiment.model_fields.items() if name != "name"]
+
+
 class _File(pydantic.BaseModel):
     """experiments, defaults: each entry is read by itself, merged."""
 
     model_config = fields.STRICT
     title: fields.Text = None
     text: fields.Text = ""
-    defaults: Annotated[dict, fields.mapping(_Entry.model_fields)] = {}
+    defaults: Annotated[dict, fields.mapping(_KEYS)] = {}
     experiments: dict
 
 

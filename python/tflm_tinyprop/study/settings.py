@@ -7,12 +7,15 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from tflm_tinyprop.study import fields
 from tflm_tinyprop.study.methods import MethodSettings
+
+if TYPE_CHECKING:
+    from tflm_tinyprop.study.parse import Experiment
 
 # Part of every id: raise it when the same settings come to mean another run.
 ID_VERSION = 1
@@ -143,35 +146,9 @@ class RunSettings:
         return f"{', '.join(parts)}, seed {self.seed}"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """A part of a study: all combinations of what it lists.
-
-    sweep: setting -> values; each is varied alone, the others stay. marks: setting -> values that plots mark.
-    """
-
-    name: str
-    title: str
-    text: str
-    data: tuple[DataSettings, ...]
-    models: tuple[ModelSettings, ...]
-    methods: tuple[MethodSettings, ...]
-    seeds: tuple[int, ...]
-    epochs: int
-    learning_rate: RateSettings
-    batch_size: int
-    pretrain: PretrainSettings | None
-    trainable_layers: str | int | tuple[str, ...]
-    backend: str
-    perturbations: tuple[Perturbation, ...]
-    evaluate_every: int
-    sweep: Mapping[str, tuple]
-    marks: Mapping[str, tuple]
-
-
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """A YAML file. name: the file's, without suffix."""
+    """A YAML file. name: the file's, without suffix. experiments: as parse.py reads them."""
 
     name: str
     title: str
