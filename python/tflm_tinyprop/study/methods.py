@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Annotated, NotRequired
+from typing import Annotated
 
 import pydantic
 from pydantic import Field, PlainValidator
-from typing_extensions import TypedDict
 
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.errors import ConfigError
@@ -137,8 +136,8 @@ def check(method: MethodSettings, path: str) -> MethodSettings:
 
 
 def _read(value: dict) -> MethodSettings:
-    named = pydantic.TypeAdapter(_Named).validate_python(value)
-    method = METHODS[named["name"]]
+    named = _Named.model_validate(value)
+    method = METHODS[named.name]
     for key in value:
         if key not in ("name", "label", *method.settings):
             known = ", ".join(method.settings) or "none"
@@ -146,14 +145,16 @@ def _read(value: dict) -> MethodSettings:
     own = {name: (SETTINGS[name], default) for name, default in method.settings.items()}
     given = {name: value[name] for name in own if name in value}
     settings = pydantic.create_model(method.name, __config__=fields.STRICT, **own).model_validate(given).model_dump()
-    found = MethodSettings(method.name, settings, named.get("label") or _label(method, settings))
+    found = MethodSettings(method.name, settings, named.label or _label(method, settings))
     found.training  # raises ConfigError if they contradict each other
     return found
 
 
-class _Named(TypedDict):
+class _Named(pydantic.BaseModel):
+    """What every method has; the others are its settings."""
+
     name: Annotated[object, fields.one_of(METHODS, "method")]
-    label: NotRequired[fields.Text]
+    label: fields.Text = None
 
 
 # A method in a YAML file: its name, or a mapping with name, label and settings.
