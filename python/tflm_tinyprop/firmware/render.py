@@ -1,15 +1,26 @@
-"""Templates: files of this package with @name@ where a value goes."""
+"""Templates: files of this package, for Jinja."""
 
 from __future__ import annotations
 
-import importlib.resources
-import re
+import functools
 from collections.abc import Mapping
 
-_PLACEHOLDER = re.compile(r"@([a-z_]+)@")
+import jinja2
+
+from tflm_tinyprop.firmware import cpp
 
 
 def render(name: str, values: Mapping[str, object]) -> str:
-    """The template templates/<name> with its placeholders filled in. Other @ are left alone."""
-    text = importlib.resources.files(__package__).joinpath("templates", *name.split("/")).read_text("utf-8")
-    return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
+    """The template templates/<name> filled in; a value that is not there is an error."""
+    return _environment().get_template(name).render(values)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    # C++, CMake and Markdown are no HTML: nothing is escaped.
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tflm_tinyprop.firmware"), undefined=jinja2.StrictUndefined, autoescape=False,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    environment.filters |= {
+        f.__name__: f for f in (cpp.array_body, cpp.byte_array_body, cpp.float_literal, cpp.literals)}
+    return environment

@@ -94,12 +94,6 @@ class Tensor:
         quantization = getattr(self.raw, "quantization", None)
         return quantization is not None and _length(quantization.scale) > 0
 
-    @property
-    def is_dynamic(self) -> bool:
-        """True if the shape signature leaves a dimension open."""
-        signature = getattr(self.raw, "shapeSignature", None)
-        return _length(signature) > 0 and any(int(d) < 0 for d in signature)
-
     def array(self) -> np.ndarray:
         """The constant's values in its shape (a view)."""
         return self.data.view(self.dtype).reshape(self.shape)

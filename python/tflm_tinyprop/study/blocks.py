@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import html
 import pathlib
-import re
+
+import jinja2
+from markdown_it import MarkdownIt
 
 from tflm_tinyprop import files
 
@@ -73,48 +74,13 @@ _MARKDOWN = {
     Picture: lambda b: f"![{b.text}]({b.name}.png)\n\n{b.text}",
 }
 
-_STYLE = """
-body { font: 16px/1.5 sans-serif; max-width: 70em; margin: 2em auto; padding: 0 1em; color: #222; }
-table { border-collapse: collapse; margin: 1em 0; font-size: 90%; }
-th, td { padding: .25em .7em; border-bottom: 1px solid #ddd; text-align: left; white-space: nowrap; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-img { max-width: 100%; } figure { margin: 1em 0; } figcaption { color: #555; font-size: 90%; }
-div.wide { overflow-x: auto; }
-"""
-
 
 def page(title: str, blocks: list) -> str:
-    body = "\n".join(_HTML[type(block)](block) for block in blocks)
-    return (f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n'
-            f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n")
-
-
-def _html_table(table: Table) -> str:
-    def line(cells, tag: str) -> str:
-        return "<tr>" + "".join(
-            f"<{tag}{' class=n' if column >= table.text_columns else ''}>{html.escape(cell)}</{tag}>"
-            for column, cell in enumerate(cells)) + "</tr>"
-
-    rows = "\n".join(line(row, "td") for row in table.rows)
-    return f'<div class="wide"><table>\n{line(table.header, "th")}\n{rows}\n</table></div>'
-
-
-def _html_picture(picture: Picture) -> str:
-    data = base64.b64encode(picture.png).decode()
-    text = html.escape(picture.text)
-    return f'<figure><img alt="{text}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
-
-
-def _html_paragraph(paragraph: Paragraph) -> str:
-    """Blank lines separate paragraphs, backticks mark code: all of Markdown that reports use."""
-    parts = [re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(part, quote=False))
-             for part in re.split(r"\n\s*\n", paragraph.text.strip())]
-    return "\n".join(f"<p>{part}</p>" for part in parts)
-
-
-_HTML = {
-    Heading: lambda b: f"<h{b.level}>{html.escape(b.text)}</h{b.level}>",
-    Paragraph: _html_paragraph,
-    Table: _html_table,
-    Picture: _html_picture,
-}
+    """One HTML page with everything in it, of the same Markdown as the other form."""
+    # Nothing but paragraphs, code and tables: what looks like a link or HTML is text.
+    text = MarkdownIt("zero").enable(["backticks", "escape", "table"])
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("tflm_tinyprop.study"), autoescape=True,
+                                     undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    return environment.get_template("report.html").render(title=title, blocks=[
+        {"kind": type(block).__name__, "block": block, "html": text.render(_MARKDOWN[type(block)](block)),
+         "data": base64.b64encode(block.png).decode() if isinstance(block, Picture) else ""} for block in blocks])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import sys
 from collections.abc import Callable, Sequence
 
 from tflm_tinyprop.errors import ConfigError
-from tflm_tinyprop.study import blocks, datasets, parse, plan, pool, progress, report, results
+from tflm_tinyprop.study import blocks, datasets, parse, plan, pool, report, results
+from tflm_tinyprop.study.progress import StudyProgress
 from tflm_tinyprop.study.settings import RunSettings
 from tflm_tinyprop.study.store import Store
 
@@ -55,7 +57,8 @@ def run_study(paths: Sequence[pathlib.Path], out: pathlib.Path, *, data: pathlib
     # Looked for where something is still to be run only: a report needs no data.
     for settings in {s.data: s.data for s in wanted}.values():
         datasets.check_available(settings, places)
-    failed = pool.run_missing(wanted, store, places, jobs, progress.make_progress(len(everything) - len(wanted)))
+    shown = StudyProgress(len(everything) - len(wanted), shown=sys.stdout.isatty())
+    failed = pool.run_missing(wanted, store, places, jobs, shown)
     write_report(studies, planned, store, report_folder or out)
     return Summary(len(everything), len(wanted), tuple(failed))
 

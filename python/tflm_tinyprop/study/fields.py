@@ -1,14 +1,18 @@
-"""Strict reading of YAML: every error names the place in the file and what may stand there."""
+"""YAML files and the types of what stands in them; every error names the place in the file and what may stand there."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Annotated
 
+import pydantic
 import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
-from tflm_tinyprop.errors import ConfigError
+from tflm_tinyprop.errors import ConfigError, TinyPropError
 
-_REQUIRED = object()
+STRICT = pydantic.ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -33,71 +37,114 @@ def read_yaml(text: str, name: str):
         raise ConfigError(f"{name} is not valid YAML: {error}") from error
 
 
-def choose(value, known, path: str, what: str):
-    """value if it is one of `known`; else an error that lists them."""
-    if value not in list(known):
-        raise ConfigError(f"{path}: unknown {what} {value!r}; there are {', '.join(map(str, known))}")
-    return value
+def _number(value):
+    """YAML 1.1 reads 1e-3 (without a dot) as text; that is taken as a number too."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
-def number(value, path: str, *, low: float = -math.inf, high: float = math.inf, integer: bool = False):
-    """A finite number in [low, high]. YAML 1.1 reads 1e-3 (without a dot) as text; that is taken as a number too."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            pass
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"{path}: expected a number, got {value!r}")
-    if integer and value != int(value):
-        raise ConfigError(f"{path}: expected a whole number, got {value!r}")
-    if not low <= value <= high:
-        limits = f"from {low:g} to {high:g}" if math.isfinite(high) else f"of at least {low:g}"
-        raise ConfigError(f"{path}: expected a number {limits}, got {value!r}")
-    return int(value) if integer else float(value)
+def _whole(value):
+    value = _number(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def text(value, path: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise ConfigError(f"{path}: expected text, got {value!r}")
-    return value
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False), BeforeValidator(_number)]
+Whole = Annotated[int, Strict(), BeforeValidator(_whole)]
+Text = Annotated[str, Field(strict=True, min_length=1)]
+Flag = Annotated[bool, Strict()]
+Positive = Annotated[Number, Field(ge=1e-12)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[Whole, Field(ge=1)]
 
 
-def flag(value, path: str) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"{path}: expected true or false, got {value!r}")
-    return value
+def one_of(known: Iterable, what: str) -> AfterValidator:
+    """For Annotated: refuses what is not one of `known`, and lists them."""
+
+    def check(value):
+        if value not in list(known):
+            raise ValueError(f"unknown {what} {value!r}; there are {', '.join(map(str, known))}")
+        return value
+
+    return AfterValidator(check)
 
 
-def items(value, path: str) -> list[tuple[object, str]]:
-    """The elements of a list that is not empty, each with its path; something else counts as a list of one."""
-    if not isinstance(value, list):
-        return [(value, path)]
-    if not value:
-        raise ConfigError(f"{path}: the list is empty")
-    return [(element, f"{path}[{index}]") for index, element in enumerate(value)]
+def mapping(known: Iterable[str], short: str | None = None) -> BeforeValidator:
+    """For Annotated: a mapping with some of these keys; with `short` anything else is taken for the value of that key."""
 
-
-class Fields:
-    """A mapping of which every key has to be taken."""
-
-    def __init__(self, value, path: str, known):
-        """known: all keys that may be there."""
+    def check(value):
+        if short and not isinstance(value, dict):
+            return {short: value}
         if not isinstance(value, dict):
-            raise ConfigError(f"{path}: expected a mapping with {', '.join(known)}; got {value!r}")
+            raise ValueError(f"expected a mapping with {', '.join(known)}; got {value!r}")
         for key in value:
             if key not in known:
-                raise ConfigError(f"{path}: unknown key {key!r}; there are {', '.join(known)}")
-        self._values = value
-        self.path = path
+                raise ValueError(f"unknown key {key!r}; there are {', '.join(known)}")
+        return value
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._values
+    return BeforeValidator(check)
 
-    def take(self, key: str, read, default=_REQUIRED, **options):
-        """read(value, path, **options) of the key's value; `default` without the key."""
-        if key not in self._values:
-            if default is _REQUIRED:
-                raise ConfigError(f"{self.path}: the key {key!r} is missing")
-            return default
-        return read(self._values[key], f"{self.path}.{key}", **options)
+
+def not_empty(value):
+    if value == []:
+        raise ValueError("the list is empty")
+    return value
+
+
+def _listed(value):
+    return not_empty(value) if isinstance(value, list) else (value,)
+
+
+def _distinct(found: tuple) -> tuple:
+    for index, element in enumerate(found):
+        if element in found[:index]:
+            raise ValueError(f"{element!r} is listed twice")
+    return found
+
+
+def several(kind):
+    """One value or a list of them; two equal ones are an error, since they would count twice."""
+    return Annotated[tuple[kind, ...], BeforeValidator(_listed), AfterValidator(_distinct)]
+
+
+def read(kind, value, path: str, **context):
+    """`value` as a `kind`.
+
+    Raises ConfigError with the place, below `path`, of what is wrong first; what else a validator raised stays itself.
+    """
+    try:
+        return pydantic.TypeAdapter(kind).validate_python(value, context=context)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, TinyPropError) and not isinstance(cause, ConfigError):
+        raise cause  # such as a file that cannot be read
+    place = first["loc"][:-1] if first["type"] == "missing" else first["loc"]
+    raise ConfigError(f"{_place(path, place, value)}: {_what(first)}")
+
+
+def _place(path: str, parts: tuple, value) -> str:
+    """As it is in the file: what a short form leaves out is not there."""
+    for part in parts:
+        if isinstance(part, int) and isinstance(value, list):
+            path, value = f"{path}[{part}]", value[part]
+        elif isinstance(part, str) and isinstance(value, dict):
+            path, value = f"{path}.{part}", value.get(part)
+    return path
+
+
+def _what(error: dict) -> str:
+    kind, got, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "missing":
+        return f"the key {error['loc'][-1]!r} is missing"
+    if kind == "value_error":
+        return str(context["error"])
+    wanted = {
+        "greater_than_equal": f"a number of at least {context.get('ge')}",
+        "less_than_equal": f"a number of at most {context.get('le')}",
+        "int_type": "a whole number" if isinstance(got, float) and math.isfinite(got) else "a number",
+        "float_type": "a number", "finite_number": "a number", "bool_type": "true or false", "string_type": "text",
+        "string_too_short": "text", "dict_type": "a mapping",
+    }
+    return f"expected {wanted.get(kind, error['msg'])}, got {got!r}"

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import pydantic
+from pydantic import Field, PlainValidator
 
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.errors import ConfigError
+from tflm_tinyprop.simulate.options import DECISIONS
 from tflm_tinyprop.study import fields
 
 INTERPRETER, SIMULATION = "interpreter", "simulation"
-DECISIONS = ("running_maximum", "decaying_maximum", "loss")
 
 _CONFIG = {field.name: field.default for field in dataclasses.fields(TinyPropConfig)}
 
@@ -88,13 +92,14 @@ METHODS: dict[str, Method] = {method.name: method for method in (
            {"ratio": 0.25}, lambda s: Training(TinyPropConfig.full(), options={"static_channels": s["ratio"]})),
 )}
 
-# Settings of methods that are no setting of TinyPropConfig, and how they are read.
-_READERS = {
-    "ratio": lambda value, path: fields.number(value, path, low=1e-6, high=1),
-    "n": lambda value, path: fields.number(value, path, low=1, integer=True),
-    "decision": lambda value, path: fields.choose(value, DECISIONS, path, "decision metric"),
+# Settings of methods that are no setting of TinyPropConfig; those are numbers.
+_TYPES = {
+    "ratio": Annotated[fields.Number, Field(ge=1e-6, le=1)],
+    "n": fields.Count,
+    "decision": Annotated[str, fields.one_of(DECISIONS, "decision metric")],
 }
-SETTINGS = tuple(dict.fromkeys(name for method in METHODS.values() for name in method.settings))
+# Setting -> its type, of all methods.
+SETTINGS = {name: _TYPES.get(name, fields.Number) for method in METHODS.values() for name in method.settings}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,14 +123,7 @@ class MethodSettings:
 
 def make_method(name: str, path: str = "method", label: str | None = None, **changes) -> MethodSettings:
     """A method with some settings replaced. Raises ConfigError, with `path` for where they were written."""
-    method = METHODS[fields.choose(name, METHODS, path, "method")]
-    settings = dict(method.settings)
-    for key, value in changes.items():
-        if key not in settings:
-            known = ", ".join(settings) or "none"
-            raise ConfigError(f"{path}: method {name} has no setting {key!r}; there are {known}")
-        settings[key] = _READERS.get(key, fields.number)(value, f"{path}.{key}")
-    return check(MethodSettings(name, settings, label or _label(method, settings)), path)
+    return fields.read(Listed, {"name": name, **({"label": label} if label else {}), **changes}, path)
 
 
 def check(method: MethodSettings, path: str) -> MethodSettings:
@@ -137,19 +135,30 @@ def check(method: MethodSettings, path: str) -> MethodSettings:
     return method
 
 
-def read(value, path: str) -> MethodSettings:
-    """A method in a YAML file: its name, or a mapping with name, label and settings."""
-    if not isinstance(value, dict):
-        return make_method(value, path)
-    entry = fields.Fields(value, path, ("name", "label", *SETTINGS))
-    name = entry.take("name", lambda v, p: fields.choose(v, METHODS, p, "method"))
-    label = entry.take("label", fields.text, None)
-    return make_method(name, path, label, **{k: v for k, v in value.items() if k not in ("name", "label")})
+def _read(value: dict) -> MethodSettings:
+    named = _Named.model_validate(value)
+    method = METHODS[named.name]
+    for key in value:
+        if key not in ("name", "label", *method.settings):
+            known = ", ".join(method.settings) or "none"
+            raise ValueError(f"method {method.name} has no setting {key!r}; there are {known}")
+    own = {name: (SETTINGS[name], default) for name, default in method.settings.items()}
+    given = {name: value[name] for name in own if name in value}
+    settings = pydantic.create_model(method.name, __config__=fields.STRICT, **own).model_validate(given).model_dump()
+    found = MethodSettings(method.name, settings, named.label or _label(method, settings))
+    found.training  # raises ConfigError if they contradict each other
+    return found
 
 
-def read_setting(setting: str, value, path: str):
-    """A value of one of SETTINGS, as a sweep lists it."""
-    return _READERS.get(setting, fields.number)(value, path)
+class _Named(pydantic.BaseModel):
+    """What every method has; the others are its settings."""
+
+    name: Annotated[object, fields.one_of(METHODS, "method")]
+    label: fields.Text = None
+
+
+# A method in a YAML file: its name, or a mapping with name, label and settings.
+Listed = Annotated[object, PlainValidator(_read), fields.mapping(("name", "label", *SETTINGS), short="name")]
 
 
 def _label(method: Method, settings: dict) -> str:

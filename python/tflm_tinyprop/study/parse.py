@@ -5,6 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
+from typing import Annotated, Any
+
+import pydantic
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo
 
 from tflm_tinyprop import files
 from tflm_tinyprop.errors import ConfigError
@@ -13,7 +17,6 @@ from tflm_tinyprop.study.datasets import DATA_SETS
 from tflm_tinyprop.study.models import MODELS
 from tflm_tinyprop.study.settings import (
     DataSettings,
-    Experiment,
     ModelSettings,
     PretrainSettings,
     RateSettings,
@@ -21,10 +24,6 @@ from tflm_tinyprop.study.settings import (
 )
 
 BACKENDS = ("auto", methods.INTERPRETER, methods.SIMULATION)
-SCHEDULES = ("cosine", "constant")
-_STUDY_KEYS = ("title", "text", "defaults", "experiments")
-_KEYS = ("title", "text", "data", "model", "methods", "seeds", "epochs", "batch_size", "learning_rate", "pretrain",
-         "trainable_layers", "backend", "perturbations", "evaluate_every", "sweep", "marks")
 
 
 def load_study(path: pathlib.Path) -> Study:
@@ -37,146 +36,130 @@ def load_study(path: pathlib.Path) -> Study:
 
 
 def parse_study(content: str, path: pathlib.Path) -> Study:
-    reader = fields.Fields(fields.read_yaml(content, str(path)), str(path), _STUDY_KEYS)
-    defaults = reader.take("defaults", _mapping, {})
-    # What is wrong with the defaults should be reported there.
-    fields.Fields(defaults, f"{path}.defaults", _KEYS)
-    experiments = []
-    for name, entry in reader.take("experiments", _mapping).items():
-        where = f"{path}.experiments.{name}"
-        merged = {**defaults, **entry} if isinstance(entry, dict) else entry
-        experiments.append(_experiment(str(name), fields.Fields(merged, where, _KEYS), path.parent))
-    if not experiments:
+    whole = Annotated[_File, fields.mapping(_File.model_fields)]
+    file = fields.read(whole, fields.read_yaml(content, str(path)), str(path))
+    if not file.experiments:
         raise ConfigError(f"{path}.experiments: there are none")
-    study = Study(path.stem, reader.take("title", fields.text, path.stem), reader.take("text", fields.text, ""),
-                  tuple(experiments))
+    experiments = tuple(
+        _experiment(str(name), {"title": str(name), **file.defaults, **entry} if isinstance(entry, dict) else entry,
+                    f"{path}.experiments.{name}", path.parent) for name, entry in file.experiments.items())
+    study = Study(path.stem, file.title or path.stem, file.text, experiments)
     for run in plan.planned_runs([study]):
         _check_run(run, f"{path}.experiments.{run.experiment}")
     return study
 
 
-def _experiment(name: str, entry: fields.Fields, folder: pathlib.Path) -> Experiment:
-    whole = {"integer": True}
-    experiment = Experiment(
-        name=name,
-        title=entry.take("title", fields.text, name),
-        text=entry.take("text", fields.text, ""),
-        data=entry.take("data", _several(lambda v, p: _data(v, p, folder))),
-        models=entry.take("model", _several(lambda v, p: _model(v, p, folder))),
-        methods=entry.take("methods", _several(methods.read)),
-        seeds=entry.take("seeds", _several(lambda v, p: fields.number(v, p, low=0, high=2**31 - 1, **whole))),
-        epochs=entry.take("epochs", fields.number, low=1, **whole),
-        batch_size=entry.take("batch_size", fields.number, 1, low=1, high=65535, **whole),
-        learning_rate=entry.take("learning_rate", _rate),
-        pretrain=entry.take("pretrain", _pretrain, None),
-        trainable_layers=entry.take("trainable_layers", _layers, "all"),
-        backend=entry.take("backend", lambda v, p: fields.choose(v, BACKENDS, p, "backend"), "auto"),
-        perturbations=entry.take("perturbations", _several(perturbations.read), (perturbations.NONE,)),
-        evaluate_every=entry.take("evaluate_every", fields.number, 1, low=0, **whole),
-        sweep=entry.take("sweep", _values, {}),
-        marks=entry.take("marks", _values, {}),
-    )
-    for key, listed in (("data", experiment.data), ("model", experiment.models), ("methods", experiment.methods)):
+def _experiment(name: str, merged, where: str, folder: pathlib.Path) -> Experiment:
+    found = fields.read(Annotated[Experiment, fields.mapping(_KEYS)], merged, where, folder=folder)
+    for key, listed in (("data", found.data), ("model", found.models), ("methods", found.methods)):
         labels = [element.label for element in listed]
         twice = [label for label in labels if labels.count(label) > 1]
         if twice:  # reports could not tell them apart
-            raise ConfigError(f"{entry.path}.{key}: {twice[0]!r} is there twice; "
+            raise ConfigError(f"{where}.{key}: {twice[0]!r} is there twice; "
                               "give methods a label, and put the others into experiments of their own")
-    return experiment
-
-
-def _several(read):
-    """Reader of one value or a list of them; two equal ones are an error, since they would count twice."""
-
-    def read_all(value, path: str) -> tuple:
-        found = tuple(read(element, where) for element, where in fields.items(value, path))
-        for index, element in enumerate(found):
-            if element in found[:index]:
-                raise ConfigError(f"{path}: {element!r} is listed twice")
-        return found
-
-    return read_all
-
-
-def _mapping(value, path: str) -> dict:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{path}: expected a mapping, got {value!r}")
-    return value
-
-
-def _limit(value, path: str) -> int:
-    return fields.number(value, path, low=1, integer=True)
-
-
-def _data(value, path: str, folder: pathlib.Path) -> DataSettings:
-    """A name, the path of an .npz, or a mapping with name, train_samples and test_samples."""
-    if not isinstance(value, dict):
-        value = {"name": value}
-    entry = fields.Fields(value, path, ("name", "train_samples", "test_samples"))
-    name, limits = entry.take("name", fields.text), {
-        key: entry.take(key, _limit, None) for key in ("train_samples", "test_samples")}
-    if name.endswith(".npz"):
-        return DataSettings("npz", path=str(folder / name), fingerprint=_fingerprint(folder / name), **limits)
-    return DataSettings(fields.choose(name, (*DATA_SETS, "<path>.npz"), path, "data set"), **limits)
-
-
-def _model(value, path: str, folder: pathlib.Path) -> ModelSettings:
-    name = fields.text(value, path)
-    if name.endswith((".keras", ".h5")):
-        return ModelSettings("keras", str(folder / name), _fingerprint(folder / name))
-    return ModelSettings(fields.choose(name, (*MODELS, "<path>.keras"), path, "model"))
+    return found.model_copy(update={"name": name})
 
 
 def _fingerprint(path: pathlib.Path) -> str:
     return hashlib.sha256(files.read_bytes(path)).hexdigest()[:16]
 
 
-def _rate(value, path: str) -> RateSettings:
-    """A number, the peak; or a mapping with peak, schedule and warmup."""
-    if not isinstance(value, dict):
-        value = {"peak": value}
-    entry = fields.Fields(value, path, [f.name for f in dataclasses.fields(RateSettings)])
-    return RateSettings(
-        peak=entry.take("peak", _positive),
-        schedule=entry.take("schedule", lambda v, p: fields.choose(v, SCHEDULES, p, "schedule"), "cosine"),
-        warmup=entry.take("warmup", fields.number, 0.025, low=0, high=1),
-    )
+class _DataEntry(pydantic.BaseModel):
+    """name: of a data set, or the path of an .npz."""
+
+    model_config = fields.STRICT
+    name: fields.Text
+    train_samples: fields.Count = None
+    test_samples: fields.Count = None
 
 
-def _positive(value, path: str) -> float:
-    return fields.number(value, path, low=1e-12)
+def _data(value, info: ValidationInfo) -> DataSettings:
+    entry = _DataEntry.model_validate(value)
+    limits = entry.model_dump(exclude={"name"})
+    path = info.context["folder"] / entry.name
+    if entry.name.endswith(".npz"):
+        return DataSettings("npz", path=str(path), fingerprint=_fingerprint(path), **limits)
+    if entry.name not in DATA_SETS:
+        raise ValueError(f"unknown data set {entry.name!r}; there are {', '.join(DATA_SETS)}, <path>.npz")
+    return DataSettings(entry.name, **limits)
 
 
-def _pretrain(value, path: str) -> PretrainSettings | None:
-    if value is None:
-        return None
-    entry = fields.Fields(value, path, [f.name for f in dataclasses.fields(PretrainSettings)])
-    return PretrainSettings(
-        epochs=entry.take("epochs", fields.number, low=1, integer=True),
-        learning_rate=entry.take("learning_rate", _positive, PretrainSettings.learning_rate),
-        batch_size=entry.take("batch_size", fields.number, PretrainSettings.batch_size, low=1, integer=True),
-        share=entry.take("share", fields.number, PretrainSettings.share, low=0.01, high=0.99),
-        shift=entry.take("shift", fields.flag, PretrainSettings.shift),
-    )
+def _model(value, info: ValidationInfo) -> ModelSettings:
+    name = pydantic.TypeAdapter(fields.Text).validate_python(value)
+    path = info.context["folder"] / name
+    if name.endswith((".keras", ".h5")):
+        return ModelSettings("keras", str(path), _fingerprint(path))
+    if name not in MODELS:
+        raise ValueError(f"unknown model {name!r}; there are {', '.join(MODELS)}, <path>.keras")
+    return ModelSettings(name)
 
 
-def _layers(value, path: str):
+def _layers(value):
     if value == "all":
         return value
-    if isinstance(value, list):
-        return tuple(fields.text(element, where) for element, where in fields.items(value, path))
-    return fields.number(value, path, low=1, integer=True)
+    kind = Annotated[tuple[fields.Text, ...], BeforeValidator(fields.not_empty)]
+    return pydantic.TypeAdapter(kind if isinstance(value, list) else fields.Count).validate_python(value)
 
 
-def _values(value, path: str) -> dict[str, tuple]:
-    """Setting -> values, for sweeps and marks."""
-    known = (*methods.SETTINGS, *plan.RUN_SETTINGS)
-    read = {"learning_rate": _positive, "batch_size": _limit, "epochs": _limit, "train_samples": _limit}
-    entry = fields.Fields(value, path, known)
-    return {
-        name: entry.take(name, _several(read.get(name) or (lambda v, p, n=name: methods.read_setting(n, v, p))))
-        for name in value
-    }
+_VALUE_TYPES = {**methods.SETTINGS, **dict.fromkeys(plan.RUN_SETTINGS, fields.Count), "learning_rate": fields.Positive}
+_Values = pydantic.create_model("_Values", __config__=pydantic.ConfigDict(extra="forbid"), **{
+    name: (fields.several(kind), None) for name, kind in _VALUE_TYPES.items()})
+
+
+def _values(value: dict) -> dict[str, tuple]:
+    found = _Values.model_validate(value)
+    return {name: getattr(found, name) for name in value}  # in the order of the file
+
+
+def _names(kind) -> list[str]:
+    return [field.name for field in dataclasses.fields(kind)]
+
+
+# Setting -> values, for sweeps and marks.
+_Swept = Annotated[object, PlainValidator(_values), fields.mapping(_VALUE_TYPES)]
+
+
+# Under names of their own, because fields of an experiment are called as the modules.
+_Method, _Perturbation, _UNPERTURBED = methods.Listed, perturbations.Listed, (perturbations.NONE,)
+
+
+class Experiment(pydantic.BaseModel):
+    """A part of a study, with the file's defaults in it: all combinations of what it lists.
+
+    sweep: setting -> values; each is varied alone, the others stay. marks: setting -> values that plots mark.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    name: str = ""  # the key that it stands under
+    title: fields.Text
+    text: fields.Text = ""
+    data: fields.several(Annotated[Any, PlainValidator(_data), fields.mapping(_DataEntry.model_fields, short="name")])
+    models: fields.several(Annotated[Any, PlainValidator(_model)]) = Field(alias="model")
+    methods: fields.several(_Method)
+    seeds: fields.several(Annotated[fields.Whole, Field(ge=0, le=2**31 - 1)])
+    epochs: fields.Count
+    batch_size: Annotated[fields.Count, Field(le=65535)] = 1
+    learning_rate: Annotated[RateSettings, fields.mapping(_names(RateSettings), short="peak")]
+    pretrain: Annotated[PretrainSettings, fields.mapping(_names(PretrainSettings))] | None = None
+    trainable_layers: Annotated[Any, PlainValidator(_layers)] = "all"
+    backend: Annotated[Any, fields.one_of(BACKENDS, "backend")] = "auto"
+    perturbations: fields.several(_Perturbation) = _UNPERTURBED
+    evaluate_every: Annotated[fields.Whole, Field(ge=0)] = 1
+    sweep: _Swept = {}
+    marks: _Swept = {}
+
+
+_KEYS = [field.alias or name for name, field in Experiment.model_fields.items() if name != "name"]
+
+
+class _File(pydantic.BaseModel):
+    """experiments, defaults: each entry is read by itself, merged."""
+
+    model_config = fields.STRICT
+    title: fields.Text = None
+    text: fields.Text = ""
+    defaults: Annotated[dict, fields.mapping(_KEYS)] = {}
+    experiments: dict
 
 
 def _check_run(run: plan.PlannedRun, path: str) -> None:

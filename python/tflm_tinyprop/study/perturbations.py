@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import Annotated
 
 import numpy as np
+import pydantic
+from pydantic import Field, PlainValidator
 
 from tflm_tinyprop.errors import ConfigError
 from tflm_tinyprop.study import fields
@@ -14,36 +17,40 @@ from tflm_tinyprop.study.settings import Perturbation, RunSettings
 
 NONE = Perturbation()
 
-# Kind -> its settings: reader and default.
-_whole = {"integer": True}
+_Whole = Annotated[fields.Whole, Field(ge=0)]
+# Kind -> its settings: type and default.
 KINDS: dict[str, Mapping[str, tuple]] = {
     "none": {},
     # A share of the training labels is replaced by another class.
-    "label_noise": {"share": (dict(low=0, high=1), 0.2)},
+    "label_noise": {"share": (fields.Share, 0.2)},
     # The input of one step is multiplied by a factor.
-    "outlier": {"step": (dict(low=0, **_whole), 100), "factor": (dict(low=0), 1000.0)},
+    "outlier": {"step": (_Whole, 100), "factor": (Annotated[fields.Number, Field(ge=0)], 1000.0)},
     # A class does not occur in training.
-    "missing_class": {"class": (dict(low=0, **_whole), 0)},
+    "missing_class": {"class": (_Whole, 0)},
     # From a share of the epochs on, the inputs are shifted as the data set defines it.
-    "domain_shift": {"at": (dict(low=0, high=1), 0.5)},
+    "domain_shift": {"at": (fields.Share, 0.5)},
     # Task A, the first `classes` classes (0: half of them), for a share of the epochs; then task B, the others.
-    "stream": {"classes": (dict(low=0, **_whole), 0), "at": (dict(low=0, high=1), 0.5)},
+    "stream": {"classes": (_Whole, 0), "at": (fields.Share, 0.5)},
 }
 _NEED_CLASSES = ("label_noise", "missing_class", "stream")
 
 
-def read(value, path: str) -> Perturbation:
-    """A perturbation in a YAML file: its kind, or a mapping with kind and settings."""
+class _Kind(pydantic.BaseModel):
+    kind: Annotated[object, fields.one_of(KINDS, "perturbation")]
+
+
+def _read(value) -> Perturbation:
     if not isinstance(value, dict):
         value = {"kind": value}
-    if "kind" not in value:
-        raise ConfigError(f"{path}: the key 'kind' is missing; there are {', '.join(KINDS)}")
-    kind = fields.choose(value["kind"], KINDS, f"{path}.kind", "perturbation")
-    entry = fields.Fields(value, path, ("kind", *KINDS[kind]))
-    return Perturbation(kind, {
-        name: entry.take(name, fields.number, default, **options)
-        for name, (options, default) in KINDS[kind].items()
-    })
+    kind = _Kind.model_validate(value).kind
+    own = Annotated[pydantic.create_model(kind, __config__=fields.STRICT, **KINDS[kind]),
+                    fields.mapping(("kind", *KINDS[kind]))]
+    settings = {name: setting for name, setting in value.items() if name != "kind"}
+    return Perturbation(kind, pydantic.TypeAdapter(own).validate_python(settings).model_dump())
+
+
+# A perturbation in a YAML file: its kind, or a mapping with kind and settings.
+Listed = Annotated[object, PlainValidator(_read)]
 
 
 def check(settings: RunSettings, path: str) -> None:

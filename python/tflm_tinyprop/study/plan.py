@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from tflm_tinyprop.errors import ConfigError
 from tflm_tinyprop.study import methods
-from tflm_tinyprop.study.settings import Experiment, RunSettings, Study
+from tflm_tinyprop.study.settings import RunSettings, Study
+
+if TYPE_CHECKING:
+    from tflm_tinyprop.study.parse import Experiment
 
 # Settings of a run, beside those of its method, that a sweep may vary.
 RUN_SETTINGS = ("learning_rate", "batch_size", "epochs", "train_samples")

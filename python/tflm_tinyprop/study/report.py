@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from typing import TYPE_CHECKING
 
 from tflm_tinyprop.study import methods, pareto, plots
 from tflm_tinyprop.study.blocks import Heading, Paragraph, Picture, Table
 from tflm_tinyprop.study.paper import paper_blocks
 from tflm_tinyprop.study.results import Outcome, Point, points
-from tflm_tinyprop.study.settings import Experiment, Study
+from tflm_tinyprop.study.settings import Study
+
+if TYPE_CHECKING:
+    from tflm_tinyprop.study.parse import Experiment
 
 TITLE = "TinyProp study"
 _DEFINITIONS = (

@@ -15,9 +15,6 @@ from tflm_tinyprop import files
 from tflm_tinyprop.study.plan import PlannedRun
 from tflm_tinyprop.study.store import FINISHED, Store
 
-# Metrics that every finished run has, beside its own (accuracy or auc).
-COSTS = ("backward_effort", "step_effort", "skip_rate")
-
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -110,13 +107,9 @@ def points(outcomes: list[Outcome]) -> list[Point]:
     for outcome in outcomes:
         run, settings = outcome.run, outcome.run.settings
         place = Place(run.study, run.experiment, settings.data.label, settings.model.label,
-                      settings.perturbation.label, run.swept, run.value, _method_label(run))
+                      settings.perturbation.label, run.swept, run.value, settings.method.label)
         groups.setdefault(place, []).append(outcome)
     return [Point(place, _metric(group), tuple(group)) for place, group in groups.items()]
-
-
-def _method_label(run: PlannedRun) -> str:
-    return run.settings.method.label
 
 
 def _metric(group: list[Outcome]) -> str:

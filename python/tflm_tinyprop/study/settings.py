@@ -7,8 +7,15 @@ import hashlib
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
+from pydantic import Field
+
+from tflm_tinyprop.study import fields
 from tflm_tinyprop.study.methods import MethodSettings
+
+if TYPE_CHECKING:
+    from tflm_tinyprop.study.parse import Experiment
 
 # Part of every id: raise it when the same settings come to mean another run.
 ID_VERSION = 1
@@ -53,20 +60,20 @@ class PretrainSettings:
     the shifted inputs that the data set defines.
     """
 
-    epochs: int
-    learning_rate: float = 0.002
-    batch_size: int = 64
-    share: float = 0.5
-    shift: bool = True
+    epochs: fields.Count
+    learning_rate: fields.Positive = 0.002
+    batch_size: fields.Count = 64
+    share: Annotated[fields.Number, Field(ge=0.01, le=0.99)] = 0.5
+    shift: fields.Flag = True
 
 
 @dataclasses.dataclass(frozen=True)
 class RateSettings:
     """peak: largest learning rate. schedule: cosine or constant. warmup: share of the steps that rise linearly."""
 
-    peak: float
-    schedule: str = "cosine"
-    warmup: float = 0.025
+    peak: fields.Positive
+    schedule: Annotated[str, fields.one_of(("cosine", "constant"), "schedule")] = "cosine"
+    warmup: fields.Share = 0.025
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,35 +146,9 @@ class RunSettings:
         return f"{', '.join(parts)}, seed {self.seed}"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """A part of a study: all combinations of what it lists.
-
-    sweep: setting -> values; each is varied alone, the others stay. marks: setting -> values that plots mark.
-    """
-
-    name: str
-    title: str
-    text: str
-    data: tuple[DataSettings, ...]
-    models: tuple[ModelSettings, ...]
-    methods: tuple[MethodSettings, ...]
-    seeds: tuple[int, ...]
-    epochs: int
-    learning_rate: RateSettings
-    batch_size: int
-    pretrain: PretrainSettings | None
-    trainable_layers: str | int | tuple[str, ...]
-    backend: str
-    perturbations: tuple[Perturbation, ...]
-    evaluate_every: int
-    sweep: Mapping[str, tuple]
-    marks: Mapping[str, tuple]
-
-
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """A YAML file. name: the file's, without suffix."""
+    """A YAML file. name: the file's, without suffix. experiments: as parse.py reads them."""
 
     name: str
     title: str

@@ -1,63 +1,57 @@
-"""Progress bar of fit(), on a terminal only."""
+"""Progress of whatever takes long: on a terminal a bar with the time that is left, elsewhere lines only."""
 
 from __future__ import annotations
 
 import sys
 
 
-class NoProgress:
-    """Shows nothing."""
+class Progress:
+    """One bar, with lines above it. shown: whether there is a bar; out: where lines go without one."""
+
+    def __init__(self, shown: bool, *, transient: bool = False, out=None):
+        self._out = out
+        self._bar = self._task = None
+        if shown:
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("left"),
+                            TimeRemainingColumn(), TextColumn("{task.fields[figures]}"), transient=transient)
 
     def __enter__(self):
+        if self._bar:
+            self._bar.start()
         return self
 
     def __exit__(self, *error):
-        return None
+        if self._bar:
+            self._bar.stop()
 
-    def start_epoch(self, epoch: int, steps: int) -> None: ...
-    def advance(self, steps: int, logs: dict) -> None: ...
-    def end_epoch(self, logs: dict) -> None: ...
+    def begin(self, description: str, total: int) -> None:
+        """A new bar in place of the last one."""
+        if self._bar:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(description, total=total, figures="")
 
+    def update(self, **changes) -> None:
+        """advance, description, figures: what stands behind the bar."""
+        if self._bar:
+            self._bar.update(self._task, **changes)
 
-class TerminalProgress(NoProgress):
-    """One rich bar over all steps of a fit, with the running figures behind it."""
-
-    def __init__(self, epochs: int):
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._epochs = epochs
-        self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[figures]}"), transient=True,
-        )
-        self._task = None
-
-    def __enter__(self):
-        self._bar.start()
-        return self
-
-    def __exit__(self, *error):
-        self._bar.stop()
-
-    def start_epoch(self, epoch: int, steps: int) -> None:
-        description = f"epoch {epoch + 1}/{self._epochs}"
-        if self._task is None:
-            self._task = self._bar.add_task(description, total=steps * (self._epochs - epoch), figures="")
-        self._bar.update(self._task, description=description)
-
-    def advance(self, steps: int, logs: dict) -> None:
-        self._bar.update(self._task, advance=steps, figures=_figures(logs))
-
-    def end_epoch(self, logs: dict) -> None:
-        self._bar.update(self._task, figures=_figures(logs))
+    def line(self, text: str) -> None:
+        if self._bar:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            print(text, file=self._out, flush=True)
 
 
-def _figures(logs: dict) -> str:
+def wanted(verbose) -> bool:
+    """verbose: "auto" shows a bar on a terminal, True always, False never."""
+    return sys.stdout.isatty() if verbose == "auto" else bool(verbose)
+
+
+def figures(logs: dict) -> str:
+    """The figures of a training that stand behind its bar."""
     shown = ("loss", "accuracy", "backward_effort", "val_accuracy")
     return "  ".join(f"{name} {logs[name]:.3f}" for name in shown if name in logs)
-
-
-def make_progress(verbose, epochs: int) -> NoProgress:
-    """verbose: "auto" shows a bar on a terminal, True always, False never."""
-    wanted = sys.stdout.isatty() if verbose == "auto" else bool(verbose)
-    return TerminalProgress(epochs) if wanted else NoProgress()

@@ -16,7 +16,7 @@ from tflm_tinyprop.trainable_model import TrainableModel
 from tflm_tinyprop.training.callbacks import CallbackList, History
 from tflm_tinyprop.training.data import prepare_inputs, prepare_labels
 from tflm_tinyprop.training.metrics import Totals
-from tflm_tinyprop.training.progress import make_progress
+from tflm_tinyprop.training.progress import Progress, figures, wanted
 from tflm_tinyprop.training.schedules import learning_rates
 from tflm_tinyprop.training.steps import PADDING, StepRunner, batches
 
@@ -100,17 +100,18 @@ class Trainer:
         self.stop_training = False
         hooks.call("on_train_begin", {})
         logs: dict[str, float] = {}
-        with make_progress(verbose, epochs) as progress:
+        with Progress(wanted(verbose), transient=True) as progress:
+            progress.begin("", total=steps * (epochs - initial_epoch))
             for number, epoch in enumerate(range(initial_epoch, epochs)):
                 order = generator.permutation(samples) if shuffle else np.arange(samples)
                 hooks.call("on_epoch_begin", epoch, {})
-                progress.start_epoch(epoch, steps)
+                progress.update(description=f"epoch {epoch + 1}/{epochs}")
                 logs = self._run_epoch(
                     inputs, labels, order, rates[number * steps : (number + 1) * steps], hooks, progress
                 )
                 if validation is not None:
                     logs |= {f"val_{k}": v for k, v in self._evaluate(*validation, hooks).items()}
-                progress.end_epoch(logs)
+                progress.update(figures=figures(logs))
                 hooks.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
@@ -132,7 +133,7 @@ class Trainer:
                 if batch + 1 < len(rows):
                     hooks.call("on_train_batch_begin", batch + 1, {})
             batch += len(results.rows)
-            progress.advance(len(results.rows), totals.training())
+            progress.update(advance=len(results.rows), figures=figures(totals.training()))
         return totals.training()
 
     def train_on_batch(self, x, y, *, learning_rate: float = 0.01) -> dict[str, float]:

@@ -76,7 +76,7 @@ def test_every_include_resolves(folders, layout, target):
 def test_no_placeholder_is_left_and_the_readme_has_commands(folders, target):
     files = text_files(folders[target])
     for name, text in files.items():
-        assert not re.search(r"@[a-z_]+@", text), name
+        assert not re.search(r"\{[{%#] | [}%#]\}|@[a-z_]+@", text), name
         assert text.endswith("\n") and "\r" not in text, name
     commands = {"generic": "cmake -S", "esp-idf": "idf.py build", "arduino": "arduino-cli compile",
                 "zephyr": "west build", "platformio": "pio run"}

@@ -4,7 +4,7 @@ import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.study.backends import choose_backend
-from tflm_tinyprop.study.methods import INTERPRETER, METHODS, SIMULATION, make_method, read_setting
+from tflm_tinyprop.study.methods import INTERPRETER, METHODS, SIMULATION, make_method
 
 ASKED = {
     "none": (None, None, {}),
@@ -50,5 +50,5 @@ def test_contradictions():
         make_method("v2", path="here", s_min=1, s_max=0.5)
     with pytest.raises(tp.ConfigError, match="method full has no setting 'ratio'; there are none"):
         make_method("full", ratio=0.5)
-    with pytest.raises(tp.ConfigError, match="p: expected a whole number"):
-        read_setting("n", 1.5, "p")
+    with pytest.raises(tp.ConfigError, match="p.n: expected a whole number, got 1.5"):
+        make_method("last_n", path="p", n=1.5)

@@ -5,9 +5,9 @@ import pytest
 from study_cases import settings
 
 from tflm_tinyprop.errors import ConfigError
-from tflm_tinyprop.study import Perturbation
+from tflm_tinyprop.study import Perturbation, fields
 from tflm_tinyprop.study.data import Data, Samples
-from tflm_tinyprop.study.perturbations import KINDS, make_course, read
+from tflm_tinyprop.study.perturbations import KINDS, Listed, make_course
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def data() -> Data:
 
 
 def course(data, perturbation="none", epochs=4, **changes):
-    return make_course(data, settings(perturbation=read(perturbation, "p"), epochs=epochs, **changes))
+    return make_course(data, settings(perturbation=fields.read(Listed, perturbation, "p"), epochs=epochs, **changes))
 
 
 def epochs_of(found) -> list[Samples]:
@@ -111,7 +111,7 @@ def test_what_the_data_does_not_allow(data, perturbation, expected):
 
 def test_every_kind_can_be_read_and_has_a_label():
     for kind, values in KINDS.items():
-        found = read(kind, "p")
+        found = fields.read(Listed, kind, "p")
         assert found.as_dict() == {"kind": kind, **{name: default for name, (_, default) in values.items()}}
         assert found.label.startswith(kind)
-    assert read({"kind": "outlier", "factor": 5}, "p") == Perturbation("outlier", {"step": 100, "factor": 5.0})
+    assert fields.read(Listed, {"kind": "outlier", "factor": 5}, "p") == Perturbation("outlier", {"step": 100, "factor": 5.0})

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import pickle
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ from tflm_tinyprop.study import (
     apply_setting,
     make_method,
 )
+from tflm_tinyprop.study.parse import load_study
 from tflm_tinyprop.study.plan import planned_runs
 from tflm_tinyprop.study.pool import unique
 
@@ -103,3 +105,30 @@ def test_apply_setting():
     assert apply_setting(run, "zeta", 0.1).method.settings["zeta"] == 0.1
     with pytest.raises(ConfigError, match="method full has no setting 'zeta'"):
         apply_setting(settings("full"), "zeta", 0.1)
+
+
+# Results are found by these (docs/study/results.json among them): the same settings keep their id.
+IDS = [
+    ("decision", 0, "f008c97e637e5178", "53b87a045f02f1fc"),
+    ("decision", -1, "df340b150ef1fc49", "2d5055ee6558dcce"),
+    ("images", 0, "68179d42f56abd4b", "77c979314f6f3551"),
+    ("images", -1, "16c38b0d6f1b21fe", "dedf74092cac390f"),
+    ("mnist", 0, "2b8b18570f3fca1b", "5bf31090a49a468b"),
+    ("mnist", -1, "ec478bb0692472c8", "463c6a238686b53e"),
+    ("robustness", 0, "f008c97e637e5178", "53b87a045f02f1fc"),
+    ("robustness", -1, "f85e2731d6b047a8", "b6503c09720d2c6d"),
+    ("sensitivity", 0, "f008c97e637e5178", "53b87a045f02f1fc"),
+    ("sensitivity", -1, "acc4ee45b2d67e0f", "b6503c09720d2c6d"),
+    ("sensors", 0, "50f460ee01ee1a7e", "d53fdc7d5891932e"),
+    ("sensors", -1, "9732d6d3bf5f110f", "425be66b23a1dff9"),
+    ("small", 0, "3135d1cd7eb4aa41", "a3de565325f87847"),
+    ("small", -1, "91a4598443f640f8", "6f1858cc7bc16ccd"),
+]
+
+
+@pytest.mark.parametrize(("name", "position", "run_id", "start_id"), IDS)
+def test_ids_stay(name, position, run_id, start_id):
+    study = load_study(pathlib.Path(__file__).resolve().parents[3] / "studies" / f"{name}.yaml")
+    run = planned_runs([study])[position].settings
+    assert (run.id, run.start_id) == (run_id, start_id)
+    assert pickle.loads(pickle.dumps(run)) == run  # runs go to child processes

@@ -35,18 +35,7 @@ def as_cpp(files: Mapping[str, str]) -> dict[str, str]:
     return {f"{n[:-3]}.cpp" if n.endswith(".cc") else n: text for n, text in files.items()}
 
 
-def cmake_list(names: Iterable[str], indent: str = "  ") -> str:
-    return "\n".join(f"{indent}{name}" for name in names)
-
-
 def rendered(target: str, names: Mapping[str, str], app: App, **values: object) -> dict[str, str]:
     """{path: the template templates/<target>/<name> filled in} for {path: name}."""
-    common = {
-        "version": __version__,
-        "model_bytes": f"{len(app.model.data):,}",
-        "arena_bytes": f"{app.arena_bytes:,}",
-    }
-    about = render("about.md", common)
-    return {
-        path: render(f"{target}/{name}", {**common, "about": about, **values}) for path, name in names.items()
-    }
+    common = {"version": __version__, "model_bytes": len(app.model.data), "arena_bytes": app.arena_bytes}
+    return {path: render(f"{target}/{name}", {**common, **values}) for path, name in names.items()}

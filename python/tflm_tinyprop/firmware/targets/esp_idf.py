@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tflm_tinyprop.firmware.app import App
-from tflm_tinyprop.firmware.targets.common import application, cmake_list, compiled, library, rendered
+from tflm_tinyprop.firmware.targets.common import application, compiled, library, rendered
 
 _COMPONENT = "components/tflm_tinyprop"
 
@@ -21,7 +21,7 @@ def files(app: App) -> dict[str, str]:
         f"{_COMPONENT}/idf_component.yml": "component_idf_component.yml",
     }
     sources = {
-        "library_sources": cmake_list(compiled(content, _COMPONENT), "    "),
-        "app_sources": cmake_list([*compiled(content, "main"), "main.cc"], "    "),
+        "library_sources": compiled(content, _COMPONENT),
+        "app_sources": [*compiled(content, "main"), "main.cc"],
     }
     return {**content, **rendered("esp_idf", names, app, **sources)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tflm_tinyprop.firmware.app import App
-from tflm_tinyprop.firmware.targets.common import application, cmake_list, compiled, library, rendered
+from tflm_tinyprop.firmware.targets.common import application, compiled, library, rendered
 
 _MODULE = "tflm_tinyprop"
 
@@ -20,7 +20,7 @@ def files(app: App) -> dict[str, str]:
         f"{_MODULE}/zephyr/Kconfig": "Kconfig",
     }
     sources = {
-        "library_sources": cmake_list(compiled(content, _MODULE), "    ${module}/"),
-        "app_sources": cmake_list([*compiled(content, "app/src"), "main.cc"], "  src/"),
+        "library_sources": compiled(content, _MODULE),
+        "app_sources": [*compiled(content, "app/src"), "main.cc"],
     }
     return {**content, **rendered("zephyr", names, app, **sources)}

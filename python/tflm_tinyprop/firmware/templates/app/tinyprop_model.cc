@@ -5,7 +5,7 @@ namespace tinyprop_app {
 
 // TFLM reads tensors in place, as aligned as the flatbuffer is.
 alignas(16) const unsigned char kModel[] = {
-@model_data@
+{{ model_data | byte_array_body }}
 };
 static_assert(sizeof kModel == kModelBytes, "the model is incomplete");
 

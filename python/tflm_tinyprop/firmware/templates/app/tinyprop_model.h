@@ -9,20 +9,26 @@ namespace tinyprop_app {
 
 // The trainable .tflite. Frozen weights are used where they are, in flash.
 extern const unsigned char kModel[];
-constexpr size_t kModelBytes = @model_bytes@;
+constexpr size_t kModelBytes = {{ model_bytes }};
 
-// The arena that TFLM needs to plan and train this model, measured: @measured_arena@ bytes on a 64-bit host,
+// The arena that TFLM needs to plan and train this model, measured: {{ measured_arena }} bytes on a 64-bit host,
 // rounded up to whole kilobytes. With pointers of 32 bits it takes less; the firmware prints how much it uses at
 // the end, but planning takes more than that, so lower this number in steps. Optimised kernels (CMSIS-NN,
 // ESP-NN) may ask for scratch memory on top if the model has int8 layers.
-constexpr size_t kArenaBytes = @arena_bytes@;
+constexpr size_t kArenaBytes = {{ arena_bytes }};
 
-constexpr int32_t kBatchSize = @batch_size@;  // samples per training step
-constexpr int32_t kInputs = @inputs@;
+constexpr int32_t kBatchSize = {{ batch_size }};  // samples per training step
+constexpr int32_t kInputs = {{ inputs | length }};
 
-// Label of a sample: @label_comment@.
-using LabelElement = @label_type@;
-constexpr int32_t kLabelElements = @label_elements@;
+{% if loss_kind == "sparse_categorical_crossentropy" %}
+// Label of a sample: index of the class.
+{% elif loss_kind == "categorical_crossentropy" %}
+// Label of a sample: one-hot, one element per class.
+{% else %}
+// Label of a sample: the wanted output.
+{% endif %}
+using LabelElement = {{ label_type }};
+constexpr int32_t kLabelElements = {{ label_elements }};
 
 }  // namespace tinyprop_app
 

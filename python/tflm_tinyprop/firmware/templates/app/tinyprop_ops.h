@@ -8,10 +8,23 @@
 namespace tinyprop_app {
 
 // tinyprop::api has TFLM's names, whichever namespace they are in.
-using OpResolver = tinyprop::api::MicroMutableOpResolver<@op_count@>;
+using OpResolver = tinyprop::api::MicroMutableOpResolver<{{ methods | length + registrations | length }}>;
 
 inline bool AddOps(OpResolver* resolver) {
-@add_ops@
+{% for method in methods %}
+  if (resolver->{{ method }}() != tinyprop::api::kOk) return false;
+{% endfor %}
+{% if registrations %}
+{# Not RegisterTinyPropOps, which would bring every op along. #}
+  const tinyprop::api::Registration* const registrations[] = {
+{% for name in registrations %}
+      &tinyprop::{{ name }}(),
+{% endfor %}
+  };
+  for (const tinyprop::api::Registration* registration : registrations) {
+    if (resolver->AddCustom(registration->custom_name, registration) != tinyprop::api::kOk) return false;
+  }
+{% endif %}
   return true;
 }
 

@@ -6,17 +6,17 @@
 
 namespace tinyprop_app {
 
-constexpr float kSelfTestLearningRate = @learning_rate@;
+constexpr float kSelfTestLearningRate = {{ learning_rate | float_literal }};
 
-constexpr float kExpectedLoss = @loss@;
-constexpr float kLossTolerance = @loss_tolerance@;
+constexpr float kExpectedLoss = {{ loss | float_literal }};
+constexpr float kLossTolerance = {{ loss_tolerance | float_literal }};
 
 // Of all trained weights, the one that changes most.
-constexpr int32_t kWeightVariable = @variable@;  // @variable_name@
-constexpr int32_t kWeightElement = @element@;
-constexpr float kExportedWeight = @exported@;
-constexpr float kExpectedWeight = @weight@;
-constexpr float kWeightTolerance = @weight_tolerance@;
+constexpr int32_t kWeightVariable = {{ variable }};  // {{ variable_name }}
+constexpr int32_t kWeightElement = {{ element }};
+constexpr float kExportedWeight = {{ exported | float_literal }};
+constexpr float kExpectedWeight = {{ weight | float_literal }};
+constexpr float kWeightTolerance = {{ weight_tolerance | float_literal }};
 
 // An element of a generated float input: 1 stands for 1/64.
 struct SixtyFourth {
@@ -24,14 +24,18 @@ struct SixtyFourth {
 };
 
 constexpr LabelElement kSampleLabel[kLabelElements] = {
-@label@
+{{ label | literals | array_body }}
 };
-@sample_arrays@
+{% for input in inputs %}
+constexpr {{ input.type }} kSampleInput{{ loop.index0 }}[] = {
+{{ input.elements | array_body }}
+};
+{% endfor %}
 
 // Calls write(position, values, elements) for every input of the model; false as soon as one of them is.
 template <typename Write>
 bool ForEachSampleInput(Write write) {
-  return @write_inputs@;
+  return {% for input in inputs %}write({{ loop.index0 }}, kSampleInput{{ loop.index0 }}, {{ input.elements | length }}){{ " && " if not loop.last }}{% endfor %};
 }
 
 }  // namespace tinyprop_app
