@@ -5,6 +5,7 @@ import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format import metadata
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_a_subclassed_model(keras):
 
 def test_a_dynamic_shape(keras):
     model = keras.Sequential([keras.Input((None, 4), name="sequence"), keras.layers.Dense(2)])
-    with pytest.raises(ModelError, match="dynamic shape"):
+    with pytest.raises(ModelError, match=r"input 'sequence' of Keras model .* has the dynamic shape \(None, None, 4\)"):
         tp.convert(model)
 
 
@@ -141,6 +142,15 @@ def test_a_fixed_batch_that_differs(keras):
     with pytest.raises(ModelError, match="fixed batch 4.*batch_size=1"):
         tp.convert(model)
     assert tp.convert(model, batch_size=4).batch_size == 4
+
+
+def test_a_folded_normalisation_leaves_its_shift_to_be_trained(keras):
+    """The converter leaves a bias out as long as it is zero."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, use_bias=False, name="folded"),
+                              keras.layers.BatchNormalization(), keras.layers.Dense(2, use_bias=False, name="plain")])
+    found = weights_of(tp.convert(model))
+    assert set(found) == {("folded", metadata.KERNEL), ("folded", metadata.BIAS), ("plain", metadata.KERNEL)}
+    np.testing.assert_array_equal(found["folded", metadata.BIAS], np.zeros(3))
 
 
 def test_linear_layers_keep_their_own_biases(keras):
