@@ -117,6 +117,19 @@ def test_a_layer_that_is_called_twice_cannot_be_trained(keras):
     assert tp.convert(model, trainable_layers=["head"]).training.layers[0].name == "head"
 
 
+def test_a_frozen_layer_that_is_called_twice_keeps_its_bias(keras):
+    """The converter moves the bias of the first call into that of the second."""
+    inputs = keras.Input((4,))
+    shared = keras.layers.Dense(4, name="shared")
+    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(shared(shared(inputs))))
+    model.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in model.get_weights()])
+    converted = tp.convert(model, trainable_layers=["head"])
+    x = np.random.default_rng(2).normal(size=(3, 4)).astype(np.float32)
+    np.testing.assert_allclose(tp.Trainer(converted).predict(x), model(x), rtol=1e-5, atol=1e-5)
+    bias = converted.graph.tensors[converted.graph.ops[2].inputs[2]].array()
+    np.testing.assert_array_equal(bias, model.get_layer("shared").bias)
+
+
 def test_an_unbuilt_model(keras):
     with pytest.raises(ModelError, match="'unbuilt'.*keras.Input"):
         tp.convert(keras.Sequential([keras.layers.Dense(2)], name="unbuilt"))
