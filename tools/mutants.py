@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import contextlib
-import dataclasses
 import fnmatch
 import json
 import os
@@ -25,15 +24,12 @@ import subprocess
 import sys
 import threading
 import time
-import tomllib
 import xml.etree.ElementTree
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-LISTS = ROOT / "tests/mutants"
+from mutant_list import ROOT, ListError, Mutant, check, load_mutants, has_test
+
 SCRATCH = ROOT / "build/mutants"
 BAR = 95.0
-FILE_KEYS = {"path", "cc", "py", "sanitize", "mutant"}
-MUTANT_KEYS = {"id", "find", "replace", "nth", "cc", "py", "sanitize", "equivalent"}
 # An editable install maps the package's modules to the working tree, ahead of any path: the copy has to come first.
 SITE_FILES = {
     "sitecustomize.py": """import sys
@@ -49,87 +45,6 @@ def pytest_sessionstart(session):
 }
 WRONG_COPY = 99
 
-
-class ListError(Exception):
-    """An entry of the list that cannot be applied, or whose tests do not pass without it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Mutant:
-    """One fault: the nth occurrence of `find` in `path` becomes `replace`; without nth it has to occur once.
-
-    cc: names of C++ tests. py: pytest node ids below tests/python. sanitize: the C++ tests run under
-    AddressSanitizer, for faults that only read or write where they must not. equivalent: why no test can notice.
-    """
-
-    id: str
-    path: str
-    find: str
-    replace: str
-    nth: int = 0
-    cc: tuple[str, ...] = ()
-    py: tuple[str, ...] = ()
-    sanitize: bool = False
-    equivalent: str = ""
-
-    def apply(self, text: str) -> str:
-        """The text of the file with the fault in it. Raises ListError if there is no place for it."""
-        count = text.count(self.find)
-        if not count or count != 1 and not 1 <= self.nth <= count:
-            raise ListError(f"{self.id}: `find` occurs {count} times in {self.path}; update tests/mutants")
-        parts = text.split(self.find)
-        at = max(1, self.nth)
-        mutated = self.find.join(parts[:at]) + self.replace + self.find.join(parts[at:])
-        if mutated == text:
-            raise ListError(f"{self.id}: `replace` changes nothing")
-        return mutated
-
-
-def load_mutants(folder: pathlib.Path = LISTS) -> list[Mutant]:
-    """All entries. A [[file]] has a path and tests, which its [[file.mutant]] entries may replace by their own."""
-    mutants: dict[str, Mutant] = {}
-    for listing in sorted(folder.glob("*.toml")):
-        for file in tomllib.loads(listing.read_text("utf-8"))["file"]:
-            for entry in file["mutant"]:
-                wrong = (set(file) - FILE_KEYS) | (set(entry) - MUTANT_KEYS)
-                if wrong or entry.get("id") in mutants:
-                    raise ListError(f"{listing.name}: {entry.get('id')}: {wrong or 'this id is taken'}")
-                fields = {"cc": file.get("cc", []), "py": file.get("py", []), "sanitize": file.get("sanitize", False)}
-                fields |= entry
-                fields |= {kind: tuple(fields[kind]) for kind in ("cc", "py")}
-                mutants[entry["id"]] = Mutant(path=file["path"], **fields)
-    return list(mutants.values())
-
-
-def check(mutant: Mutant, root: pathlib.Path = ROOT) -> None:
-    """Raises ListError unless the entry can be applied and its tests exist. Runs nothing."""
-    source = root / mutant.path
-    if not source.is_file():
-        raise ListError(f"{mutant.id}: {mutant.path} does not exist")
-    mutated = mutant.apply(source.read_text("utf-8"))
-    if source.suffix == ".py":
-        try:
-            compile(mutated, mutant.path, "exec")
-        except SyntaxError as error:
-            raise ListError(f"{mutant.id}: {error}") from error
-    if not (mutant.cc or mutant.py or mutant.equivalent):
-        raise ListError(f"{mutant.id}: no tests are named")
-    for name in mutant.cc:
-        if not list((root / "tests/cc").glob(f"*/{name}.cc")):
-            raise ListError(f"{mutant.id}: there is no C++ test {name}")
-    for node in mutant.py:
-        if not _test_exists(node, root):
-            raise ListError(f"{mutant.id}: there is no Python test {node}")
-
-
-def _test_exists(node: str, root: pathlib.Path) -> bool:
-    file, _, name = node.partition("::")
-    path = root / "tests/python" / file
-    text = path.read_text("utf-8") if path.is_file() else ""
-    return path.exists() and (not name or f"def {name.partition('[')[0]}(" in text)
-
-
-# Running ---------------------------------------------------------------------------------------------
 
 class Processes:
     """Child processes, each in a group of its own, which end with this one whatever happens."""
@@ -247,7 +162,7 @@ class Killers:
     def first(self, mutant: Mutant) -> tuple[str, ...]:
         """The mutant's tests, that one before the others."""
         test = self._tests.get(mutant.id, "")
-        is_one = test and _test_exists(test, ROOT) and any(test.startswith(node) for node in mutant.py)
+        is_one = test and has_test(test, ROOT) and any(test.startswith(node) for node in mutant.py)
         return (test, *mutant.py) if is_one else mutant.py
 
     def note(self, mutant: Mutant, log: pathlib.Path) -> None:
@@ -300,7 +215,8 @@ def try_mutant(tree: Tree, mutant: Mutant, baseline: Baseline, killers: Killers)
     try:
         if path.suffix in (".cc", ".h"):
             for sanitize in {mutant.sanitize, False} if mutant.py else {mutant.sanitize}:
-                targets = [*(mutant.cc if sanitize == mutant.sanitize else ()), *(LIBRARIES if not sanitize and mutant.py else ())]
+                targets = list(mutant.cc) if sanitize == mutant.sanitize else []
+                targets += LIBRARIES if mutant.py and not sanitize else ()
                 if targets and not tree.build(targets, sanitize):
                     raise ListError(f"{mutant.id} does not compile: {tree.log}")
         for name in mutant.cc:
@@ -365,7 +281,8 @@ def report(mutants: list[Mutant], results: dict[str, str]) -> bool:
               f"  - {mutant.find}\n  + {mutant.replace}")
     killed, equivalent = len(results) - len(survivors), sum(bool(mutant.equivalent) for mutant in mutants)
     percent = 100 * killed / max(1, len(results))
-    print(f"\n{len(mutants)} mutants, {killed} killed, {equivalent} equivalent, {len(survivors)} survived: {percent:.1f} %")
+    print(f"\n{len(mutants)} mutants, {killed} killed, {equivalent} equivalent, {len(survivors)} survived: "
+          f"{percent:.1f} %")
     return percent >= BAR
 
 
@@ -383,10 +300,13 @@ def main() -> int:
             check(mutant)
         if arguments.list:
             for mutant in mutants:
-                print(f"{mutant.id:32} {mutant.path}{f'  equivalent: {mutant.equivalent}' if mutant.equivalent else ''}")
+                reason = f"  equivalent: {mutant.equivalent}" if mutant.equivalent else ""
+                print(f"{mutant.id:32} {mutant.path}{reason}")
             return 0
         os.nice(10)
-        results = run_all([mutant for mutant in mutants if not mutant.equivalent], arguments.jobs, arguments.scratch.resolve())
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
+        tried = [mutant for mutant in mutants if not mutant.equivalent]
+        results = run_all(tried, arguments.jobs, arguments.scratch.resolve())
     except ListError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

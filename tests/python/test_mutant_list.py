@@ -1,23 +1,14 @@
 """The list of mutants (tests/mutants) fits the sources. tools/mutants.py runs them, which takes too long for here."""
 
-import importlib.util
 import pathlib
 import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 
+import mutant_list as mutants
 
-def _load_tool():
-    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tools/mutants.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module
-
-
-mutants = _load_tool()
 MUTANTS = mutants.load_mutants()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tflm_tinyprop as tp
-from tflm_tinyprop.conversion.differentiate import inference_graph
+from tflm_tinyprop.conversion.differentiate import differentiate, inference_graph
 from tflm_tinyprop.conversion.plan import make_plan
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ConfigError, ModelError
@@ -77,6 +77,22 @@ def test_a_gradient_op_reads_no_more_than_it_needs(plain_tflite):
         [None, "model/dense_2/output", "model/dense_2/kernel", None],
         ["model/dense_2/output", None, "dense_3/kernel", "dense_3/bias"],
     ]
+
+
+def test_the_loss_op_masks_for_the_output_layer():
+    """Its gradient op then needs no output: the delta is already taken before the activation."""
+    graph = read_graph(dense_classifier([4, 4, 3], softmax=False))
+    graph.ops[-1].options.fusedActivationFunction = 1
+    trainable = tp.convert(write_graph(graph), loss="mse").graph
+    loss = next(op for op in trainable.ops if op.kind == options.MEAN_SQUARED_ERROR)
+    last, first = (op for op in trainable.ops if op.kind == options.FULLY_CONNECTED_GRAD)
+    assert [options.unpack(op.kind, op.custom_options).fused_activation for op in (loss, last, first)] == [1, 0, 1]
+    assert last.inputs[2] == -1 and first.inputs[2] >= 0
+
+
+def test_a_graph_is_not_made_trainable_twice(model):
+    with pytest.raises(ModelError, match="already trainable"):
+        differentiate(model.graph, plan=None, config=None)
 
 
 def test_effort_counts_multiply_accumulates(model):

@@ -43,7 +43,7 @@ def test_an_op_that_cannot_be_registered_is_named(kind, message):
 
 
 def test_a_custom_op_with_a_builtins_name_is_another_op():
-    for kind, is_custom in (("ADD", True), ("SignalRfft", False)):
+    for kind, is_custom in (("ADD", True), ("SignalRfft", False), (options.DECISION, False)):
         with pytest.raises(tp.ModelError, match=kind):
             needed_ops(Graph([], [Op(kind, [], [], is_custom=is_custom)], [], []))
 
