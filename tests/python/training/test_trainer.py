@@ -84,6 +84,11 @@ def test_a_sample_that_is_not_finite_is_left_out_of_the_mean(trainer, samples):
     assert found["accuracy"] == pytest.approx(expected["accuracy"] * 39 / 40, abs=1 / 40)
     logs = trainer.fit(x, y, learning_rate=0.0, verbose=False).history
     assert logs["loss"] == [pytest.approx(expected["loss"])] and logs["non_finite"] == [1]
+    recorder = tp.StepRecorder()
+    trainer.config = tp.TinyPropConfig.v2()
+    logs = trainer.fit(x, y, epochs=5, learning_rate=0.1, callbacks=[recorder], seed=0, verbose=False).history
+    skipped = (recorder.status == tp.SampleStatus.SKIPPED).reshape(5, 40).mean(axis=1)
+    assert skipped.max() > 0.1 and logs["skip_rate"] == pytest.approx(skipped) and logs["non_finite"] == [1] * 5
 
 
 def test_padding_is_an_ordinary_sample_where_nothing_is_trained():
