@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tflm_tinyprop as tp
+from tflm_tinyprop import config_file
 
 
 def test_the_control_tensor_has_beta_folded_in():
@@ -31,3 +32,27 @@ def test_methods():
 def test_a_share_out_of_range(ratio):
     with pytest.raises(tp.ConfigError):
         tp.TinyPropConfig.top_k(ratio)
+
+
+def test_a_file_keeps_every_setting(tmp_path):
+    config = tp.TinyPropConfig(s_min=0.1, zeta=0.7, beta=2.0, decay=0.99)
+    path = config_file.write_config(tmp_path / "c.json", config)
+    assert config_file.read_config(path) == config
+    with pytest.raises(FileExistsError):
+        config_file.write_config(path, config)
+    path.write_text('{"s_min": 0.25}')
+    assert config_file.read_config(path) == tp.TinyPropConfig(s_min=0.25)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("{", "is not valid JSON"), ("[0.5]", "expected an object with s_min, s_max"), ("3", "expected an object"),
+    ('{"s_mim": 0.5}', "no setting 's_mim'; there are s_min, s_max"), ('{"s_min": 2}', "0 <= s_min"),
+    ('{"s_min": "a lot"}', "must be a number"),
+])
+def test_what_is_wrong_with_a_file(tmp_path, text, message):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(tp.ConfigError, match=f"c.json.*{message}"):
+        config_file.read_config(path)
+    with pytest.raises(tp.ModelError, match="cannot read"):
+        config_file.read_config(tmp_path / "missing.json")

@@ -113,7 +113,7 @@ def test_sizes(text, expected):
     assert parse_bytes(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "k", "64x", "-1k", "0", "1e3", "0.3", "64 k B"])
+@pytest.mark.parametrize("text", ["", "k", "64x", "-1k", "0", "1e3", "0.3", "1.5", "1.0001k", "64 k B"])
 def test_sizes_that_are_none(text):
     with pytest.raises(tp.ConfigError, match="is no number of bytes"):
         parse_bytes(text)
