@@ -166,6 +166,18 @@ def test_a_folded_normalisation_leaves_its_shift_to_be_trained(keras):
     np.testing.assert_array_equal(found["folded", metadata.BIAS], np.zeros(3))
 
 
+def test_a_layer_with_something_folded_into_it_does_not_go_back(keras):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="folded"), keras.layers.BatchNormalization(),
+                              keras.layers.Dense(2, name="plain")])
+    converted = tp.convert(model)
+    flags = {layer.name: bool(layer.flags & metadata.KERAS_LAYER) for layer in converted.training.layers}
+    assert flags == {"folded": False, "plain": True}
+    with pytest.raises(ModelError, match="weights of folded do not map to Keras layers"):
+        tp.Trainer(converted).to_keras()
+    tuned = tp.Trainer(tp.convert(model, trainable_layers=["plain"])).to_keras()
+    np.testing.assert_array_equal(tuned.get_layer("folded").kernel, model.get_layer("folded").kernel)
+
+
 def test_linear_layers_keep_their_own_biases(keras):
     """The converter adds the first bias, times the second kernel, to the second bias."""
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="a"), keras.layers.Dense(2, name="b")])
