@@ -304,7 +304,8 @@ def main() -> int:
                 print(f"{mutant.id:32} {mutant.path}{reason}")
             return 0
         os.nice(10)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
+        for end in (signal.SIGINT, signal.SIGTERM):  # a job in the background inherits that the first is ignored
+            signal.signal(end, signal.default_int_handler)
         tried = [mutant for mutant in mutants if not mutant.equivalent]
         results = run_all(tried, arguments.jobs, arguments.scratch.resolve())
     except ListError as error:

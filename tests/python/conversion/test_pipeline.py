@@ -95,6 +95,14 @@ def test_a_graph_is_not_made_trainable_twice(model):
         differentiate(model.graph, plan=None, config=None)
 
 
+def test_layers_whose_tensors_have_one_name_are_told_apart():
+    graph = read_graph(dense_classifier([4, 4, 4, 3], softmax=False))
+    for op in graph.ops:
+        graph.tensors[op.inputs[1]].name = "model/same/kernel"
+    assert trained(tp.convert(write_graph(graph))) == ["same", "same_2", "same_3"]
+    assert trained(tp.convert(write_graph(graph), trainable_layers=["same_2"])) == ["same_2"]
+
+
 def test_effort_counts_multiply_accumulates(model):
     assert model.training.forward_macs == 8 * 16 + 16 * 12 + 12 * 4
     # The first layer hands nothing down.
