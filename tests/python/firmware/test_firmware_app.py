@@ -51,7 +51,8 @@ def test_labels_of_all_losses(files_of):
 
 @pytest.mark.parametrize(("dtype", "kind", "expected"), [
     (np.int8, "int8_t", ["(-127 - 1)", "0", "127"]), (np.uint8, "uint8_t", ["0", "0", "255"]),
-    (np.int16, "int16_t", ["(-32767 - 1)", "0", "32767"]), (np.int32, "int32_t", ["(-2147483647 - 1)", "0", "2147483647"]),
+    (np.int16, "int16_t", ["(-32767 - 1)", "0", "32767"]),
+    (np.int32, "int32_t", ["(-2147483647 - 1)", "0", "2147483647"]),
     (np.uint32, "uint32_t", ["0u", "0u", "4294967295u"]),
     (np.int64, "int64_t", ["(-9223372036854775807ll - 1)", "0ll", "9223372036854775807ll"]),
     (np.uint64, "uint64_t", ["0ull", "0ull", "18446744073709551615ull"]),
@@ -69,7 +70,8 @@ def test_samples_of_integers(files_of, dtype, kind, expected, is_generated):
 def test_samples_of_floats(files_of):
     sample = np.array([[-1.0, 0.015625, 0.5]], np.float32)
     text = files_of(inputs=(sample,), is_generated=True)[DATA]
-    assert "constexpr SixtyFourth kSampleInput0[]" in text and elements(text, "kSampleInput0") == ["{-64}", "{1}", "{32}"]
+    assert "constexpr SixtyFourth kSampleInput0[]" in text
+    assert elements(text, "kSampleInput0") == ["{-64}", "{1}", "{32}"]
     text = files_of(inputs=(sample + np.float32(0.1),), is_generated=False)[DATA]
     assert "constexpr float kSampleInput0[]" in text
     values = [np.float32(element.removesuffix("f")) for element in elements(text, "kSampleInput0")]
@@ -87,7 +89,7 @@ def test_a_layer_may_be_called_anything(firmware_model, files_of):
     first, *others = firmware_model.training.layers
     layers = (dataclasses.replace(first, name="lä\nyer\\"), *others)
     model.training = dataclasses.replace(firmware_model.training, layers=layers)
-    for variable, expected in ((0, "l??yer?, kernel"), (1, "l??yer?, bias"), (2, "dense_3, kernel"), (3, "dense_3, bias")):
+    for variable, expected in enumerate(("l??yer?, kernel", "l??yer?, bias", "dense_3, kernel", "dense_3, bias")):
         assert f"kWeightVariable = {variable};  // {expected}\n" in files_of(model, variable=variable)[DATA]
 
 

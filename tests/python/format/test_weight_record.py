@@ -135,7 +135,8 @@ def records(model, record):
     return make
 
 
-@pytest.mark.parametrize(("older", "newer"), [(1, 2), (9, 10), (2**32 - 1, 0), (2**31 - 1, 2**31), (2**32 - 3, 4), (5, 2**31 + 4)])
+@pytest.mark.parametrize(("older", "newer"), [
+    (1, 2), (9, 10), (2**32 - 1, 0), (2**31 - 1, 2**31), (2**32 - 3, 4), (5, 2**31 + 4)])
 def test_the_newest_record_of_a_dump(model, records, older, newer):
     expected, content = records(newer)
     _, older_content = records(older)

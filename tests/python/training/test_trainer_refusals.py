@@ -77,8 +77,8 @@ def test_several_inputs_come_by_name_or_in_order():
 
 def test_integers_are_not_made_of_fractions():
     graph = Graph([], [], [], [])
-    indices, zeros, values, output = (graph.add_tensor(Tensor(name, (1, 3), np.dtype(dtype))) for name, dtype in
-                                      (("indices", np.int32), ("same", np.int32), ("cast", np.float32), ("m/d/out", np.float32)))
+    indices, values, output = (graph.add_tensor(Tensor(name, (1, 3), np.dtype(dtype))) for name, dtype in
+                               (("indices", np.int32), ("cast", np.float32), ("m/d/out", np.float32)))
     kernel = graph.add_constant("m/d/kernel", np.eye(3, dtype=np.float32))
     graph.ops = [Op("CAST", [indices], [values], raw=builtin_options("CastOptions")),
                  Op("FULLY_CONNECTED", [values, kernel, -1], [output], raw=builtin_options("FullyConnectedOptions"))]
