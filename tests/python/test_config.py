@@ -10,7 +10,8 @@ from tflm_tinyprop import config_file
 
 
 def test_the_control_tensor_has_beta_folded_in():
-    config = tp.TinyPropConfig(s_min=0.25, s_max=0.75, zeta=0.5, d_min=0.5, d_max=3.0, beta=0.5, threshold=1.5, decay=0.875)
+    config = tp.TinyPropConfig(s_min=0.25, s_max=0.75, zeta=0.5, d_min=0.5, d_max=3.0, beta=0.5, threshold=1.5,
+                               decay=0.875)
     control = config.control(0.125)
     assert control.dtype == np.float32
     assert control.tolist() == [0.125, 0.25, 0.75, 0.5, 0.25, 1.5, 1.5, 0.875]

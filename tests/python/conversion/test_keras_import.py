@@ -167,8 +167,9 @@ def test_a_folded_normalisation_leaves_its_shift_to_be_trained(keras):
 
 
 def test_a_layer_with_something_folded_into_it_does_not_go_back(keras):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="folded"), keras.layers.BatchNormalization(),
-                              keras.layers.Dense(2, name="plain")])
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="folded"), layers.BatchNormalization(),
+                              layers.Dense(2, name="plain")])
     converted = tp.convert(model)
     flags = {layer.name: bool(layer.flags & metadata.KERAS_LAYER) for layer in converted.training.layers}
     assert flags == {"folded": False, "plain": True}
