@@ -18,8 +18,8 @@ TEST_ENVIRONMENT = TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so)
   TINYPROP_TFLM_WHEELS=$(abspath build/wheels) TINYPROP_FIRMWARE=$(abspath build/firmware)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo study docs generate test cc-test sanitize firmware firmware-test firmware-tflm py-test bench \
-  bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench debian-clang
+.PHONY: help build demo study docs generate test cc-test sanitize firmware firmware-test firmware-tflm py-test mutants \
+  bench bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench debian-clang
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,6 +40,9 @@ sanitize: debian-test debian-clang ## C++ tests under AddressSanitizer and Undef
 
 py-test: build cc-test firmware $(TFLM_WHEELS) ## Python tests, those of the firmware among them
 	$(TEST_ENVIRONMENT) $(VENV_BIN)/python -m pytest -n 2 --dist loadfile
+
+mutants: build debian-test debian-arm $(TFLM_WHEELS) ## do the tests notice small faults? (tests/mutants; an hour; JOBS at a time)
+	$(VENV_BIN)/python tools/mutants.py --jobs $(JOBS)
 
 firmware: debian-arm ## cross-compile the programs of tests/firmware for five boards, and for the host
 	@$(call firmware,host,)

@@ -23,8 +23,9 @@ def read_config(path: str | os.PathLike) -> TinyPropConfig:
     Raises ConfigError if it is no JSON object, names an unknown setting (with those that there are) or holds a value
     that is out of its range; ModelError if the file cannot be read.
     """
+    content = files.read_bytes(path)  # its ModelError is a ValueError
     try:
-        values = json.loads(files.read_bytes(path))
+        values = json.loads(content)
     except ValueError as error:
         raise ConfigError(f"{path} is not valid JSON: {error}") from error
     names = [field.name for field in dataclasses.fields(TinyPropConfig)]

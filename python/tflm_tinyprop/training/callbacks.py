@@ -107,8 +107,10 @@ class CallbackList:
 
 
 def _overrides(callback, hook: str) -> bool:
-    """True if a class below a base class named Callback (ours or Keras') defines the method."""
+    """True if the object itself, or a class below a base class named Callback (ours or Keras'), defines the method."""
+    if hook in getattr(callback, "__dict__", ()):  # as in Keras' LambdaCallback
+        return True
     for cls in type(callback).__mro__:
         if hook in vars(cls):
             return cls.__name__ != "Callback"
-    return hook in vars(callback)
+    return False

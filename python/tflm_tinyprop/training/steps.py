@@ -107,8 +107,13 @@ class StepRunner:
             control[0] = rate
             set_input(y[chosen], label)
             set_input(control, control_at)
-            invoke()
+            # Ctrl-C during the invoke arrives when it is done: then the step counts.
             self.steps += rate > 0
+            try:
+                invoke()
+            except Exception:
+                self.steps -= rate > 0
+                raise
             outputs.append(output(0))
             losses.append(output(loss_at))
             statistics.append(output(statistics_at))

@@ -15,6 +15,24 @@ TEST_CASE("one call equals a gradient descent step on the batch") {
   }
 }
 
+// One tap and an equal map are one long row of positions, with a batch in it; dilation then means nothing.
+TEST_CASE("pointwise convolutions of several samples") {
+  Random random;
+  INFO(random.Repeat());
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    ConvShape shape;
+    shape.batch = random.Int(1, 4);
+    shape.input_height = shape.output_height = random.Int(1, 6);
+    shape.input_width = shape.output_width = random.Int(1, 6);
+    shape.input_channels = random.Int(1, 6);
+    shape.output_channels = random.Int(1, 7);
+    shape.dilation_height = random.Int(1, 3);
+    shape.dilation_width = random.Int(1, 3);
+    const ConvGradTester tester(random, false, random.Uniform(0.0f, 1.0f), shape);
+    tester.Check(Conv2DGrad, random.Chance(0.7), random.Chance(0.7), random.Chance(0.7));
+  }
+}
+
 TEST_CASE("taps inside the input") {
   Random random;
   INFO(random.Repeat());

@@ -17,7 +17,10 @@ class ConvGradTester {
   using Kernel = void (*)(const ConvGradParams&);
 
   ConvGradTester(Random& random, bool depthwise, double zeros)
-      : depthwise_(depthwise), shape_(RandomShape(random, depthwise)) {
+      : ConvGradTester(random, depthwise, zeros, RandomShape(random, depthwise)) {}
+
+  ConvGradTester(Random& random, bool depthwise, double zeros, const ConvShape& shape)
+      : depthwise_(depthwise), shape_(shape) {
     const ConvShape& s = shape_;
     const int32_t taps = s.filter_height * s.filter_width;
     delta_ = random.Sparse(s.batch * s.output_height * s.output_width * s.output_channels, zeros);

@@ -80,6 +80,26 @@ TEST_CASE("decisions equal the formula") {
   }
 }
 
+TEST_CASE("a sample exactly at the threshold is trained") {
+  Batch b;
+  b.input_finite = {1, 1};
+  b.loss = {1.0f, 1.0f};
+  b.delta = {4.0f, 2.0f};
+  b.Decide(Thresholds(0.0f, 1.0f, 0.5f, 1.0f));
+  CHECK(b.statistics[kStatisticsFields + 1] == 0.5f);
+  CHECK(b.gate == std::vector<int32_t>{kTrained, kTrained});
+}
+
+TEST_CASE("a finite sample without an error counts: the running maximum decays") {
+  Batch b;
+  b.input_finite = {1};
+  b.loss = {0.0f};
+  b.delta = {0.0f};
+  b.running_maximum = 4.0f;
+  b.Decide(Thresholds(0.0f, 1.0f, 0.5f, 0.5f));
+  CHECK(b.running_maximum == 2.0f);
+}
+
 TEST_CASE("a step without a finite sample leaves the running maximum alone") {
   Batch b;
   b.input_finite = {0};

@@ -88,6 +88,30 @@ TEST_CASE("every k of every small size") {
   }
 }
 
+// Most values fall into one bin of the first histogram. Those below it are none of the second one's candidates, nor is
+// what fills its outermost bins.
+TEST_CASE("a range that is divided once more counts what lies inside alone") {
+  for (int32_t inside = 65; inside <= 400; ++inside) {
+    for (const int32_t outside : {1, 10, 30}) {
+      std::vector<float> values(outside, 1e-20f);
+      for (int32_t i = 0; i < inside; ++i) values.push_back(1.0f + 0.124f * static_cast<float>(i) / 400.0f);
+      for (int32_t i = 0; i < outside; ++i) values.push_back(1.2f);
+      for (const int32_t k : {outside + 1, outside + inside / 2, outside + inside - 2, outside + inside - 1}) {
+        Check(values, k);
+      }
+    }
+  }
+}
+
+TEST_CASE("as many candidates as are ordered directly, and one more") {
+  for (const int32_t candidates : {63, 64, 65}) {
+    std::vector<float> values(candidates, 0.0f);
+    for (int32_t i = 0; i < candidates; ++i) values[i] = std::ldexp(1.0f + static_cast<float>(i) / 128.0f, 10);
+    values.insert(values.begin(), 40, 1e-20f);
+    for (int32_t k = 1; k <= candidates; ++k) Check(values, k);
+  }
+}
+
 TEST_CASE("all kept leaves the values untouched, NaN included") {
   std::vector<float> values = {kNan, -0.0f, kInfinity};
   KeepTopK(3, SpanOf(values));

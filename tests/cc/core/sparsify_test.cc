@@ -104,6 +104,27 @@ TEST_CASE("a delta that is not finite closes its gate and no other") {
   }
 }
 
+// Two samples of one gradient and two inputs each; the statuses after a step with learning rate 0.5.
+std::vector<int32_t> GatesAfter(std::vector<float> delta, std::vector<float> input) {
+  std::vector<float> statistics(2 * 2 * kStatisticsFields);
+  std::vector<int32_t> gate = {kTrained, kTrained};
+  float maximum = 0.0f;
+  const Control full = {0.5f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 0.0f, 1.0f};
+  SparsifyDelta(full, {}, Activation::kNone, {SpanOf(input), {}, SpanOf(delta)}, SpanOf(gate), &maximum,
+                {statistics.data(), 2});
+  return gate;
+}
+
+TEST_CASE("a step that could leave the range of float32 closes the gate of its own sample") {
+  const float huge = 3e38f;
+  // Rate times error is 1: no product with a single input overflows, though the sum of the inputs does.
+  CHECK(GatesAfter({2.0f, 1.0f}, {huge, huge, 1.0f, 1.0f}) == std::vector<int32_t>{kTrained, kTrained});
+  // A little more than 1: 1.5 times 3e38 is beyond the range.
+  CHECK(GatesAfter({3.0f, 1.0f}, {huge, 0.0f, 1.0f, 1.0f}) == std::vector<int32_t>{kNonFinite, kTrained});
+  CHECK(GatesAfter({3.0f, 3.0f}, {1.0f, 1.0f, 0.0f, huge}) == std::vector<int32_t>{kTrained, kNonFinite});
+  CHECK(GatesAfter({3.0f, 3.0f}, {1.0f, 1.0f, 1.0f, 1.0f}) == std::vector<int32_t>{kTrained, kTrained});
+}
+
 }  // namespace
 }  // namespace testing
 }  // namespace tinyprop

@@ -105,6 +105,15 @@ TEST_CASE("a second registration is refused and changes nothing") {
   CHECK(fake.memory() == before);
 }
 
+TEST_CASE("names are compared as texts") {
+  FakeResolver fake(5, 1);
+  WheelResolver wheel = fake.wheel();
+  const std::string taken = "SignalFft", other = "SignalFf";
+  CHECK(wheel.AddCustom(taken.c_str(), &RegisterDecision()) == api::kError);
+  CHECK(fake.length() == 6);
+  CHECK(wheel.AddCustom(other.c_str(), &RegisterDecision()) == api::kOk);
+}
+
 TEST_CASE("a full table takes nothing") {
   FakeResolver fake(kCapacity, 0);
   const Memory before = fake.memory();
@@ -154,6 +163,8 @@ TEST_CASE("counters that do not agree with the table are refused") {
     CheckRefused(fake.memory());
   }
   CheckRefused(FakeResolver(0, 10).memory());
+  // Even if the memory behind the table looks like one more entry.
+  CheckRefused(FakeResolver(kCapacity + 1, 0).memory());
 }
 
 TEST_CASE("entries that cannot be registrations are refused") {

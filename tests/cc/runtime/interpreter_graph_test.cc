@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "doctest/doctest.h"
@@ -63,9 +64,9 @@ struct FakeBuffer {
 struct FakeModel {
   FakeVector<FakeMetadata> entries;
   FakeVector<FakeBuffer> contents;
-  bool has_metadata = true;
+  bool has_metadata = true, has_buffers = true;
   const FakeVector<FakeMetadata>* metadata() const { return has_metadata ? &entries : nullptr; }
-  const FakeVector<FakeBuffer>* buffers() const { return &contents; }
+  const FakeVector<FakeBuffer>* buffers() const { return has_buffers ? &contents : nullptr; }
 };
 
 }  // namespace
@@ -108,7 +109,9 @@ FakeModel ModelWithEntry() {
 }
 
 TEST_CASE("the entry TINYPROP is found among others") {
-  const FakeModel model = ModelWithEntry();
+  FakeModel model = ModelWithEntry();
+  SUBCASE("as the last") {}
+  SUBCASE("as the first") { std::swap(model.entries.items[0], model.entries.items[2]); }
   const Span<const uint8_t> entry = TrainingMetadataOf(model);
   REQUIRE(entry.size == 3);
   CHECK(entry.data == model.contents.items[1].bytes.data());
@@ -117,6 +120,7 @@ TEST_CASE("the entry TINYPROP is found among others") {
 TEST_CASE("a model without the entry gives nothing") {
   FakeModel model = ModelWithEntry();
   SUBCASE("no metadata at all") { model.has_metadata = false; }
+  SUBCASE("no buffers at all") { model.has_buffers = false; }
   SUBCASE("another name") { model.entries.items[2].key.text = "TINYPROPS"; }
   SUBCASE("a buffer without data") { model.entries.items[2].index = 0; }
   SUBCASE("a buffer that is not there") { model.entries.items[2].index = 3; }

@@ -10,6 +10,7 @@
 namespace tinyprop {
 namespace {
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 Trainer Started(ScriptedGraph& graph) {
@@ -36,7 +37,7 @@ TEST_CASE("Init brings the exported weights in with one inference") {
 }
 
 TEST_CASE("Init refuses what does not fit together") {
-  ScriptedGraph graph;
+  ScriptedGraph graph(2);
   Status expected = Status::kGraphMismatch;
   TrainingGraph given = graph.graph();
   SUBCASE("no entry") {
@@ -61,6 +62,7 @@ TEST_CASE("Init refuses what does not fit together") {
   SUBCASE("type of the label") { graph.inputs[1].type = ElementType::kFloat32; }
   SUBCASE("size of the label") { graph.inputs[1].bytes += 4; }
   SUBCASE("model input missing") { graph.inputs[0].data = nullptr; }
+  SUBCASE("size of a model input that the batch does not divide") { graph.inputs[0].bytes -= 1; }
   SUBCASE("size of the loss") { graph.outputs[1].bytes += 4; }
   SUBCASE("size of the statistics") { graph.outputs[2].bytes -= 16; }
   SUBCASE("size of a variable") { graph.outputs[4].bytes -= 4; }
@@ -69,6 +71,13 @@ TEST_CASE("Init refuses what does not fit together") {
   Trainer trainer;
   CHECK(trainer.Init(given, graph.metadata()) == expected);
   CHECK(trainer.Step(1) == Status::kNotInitialized);
+}
+
+TEST_CASE("Init refuses targets that the batch does not divide") {
+  ScriptedGraph graph(2, LossKind::kMeanSquaredError);
+  graph.inputs[1].bytes -= 4;
+  Trainer trainer;
+  CHECK(trainer.Init(graph.graph(), graph.metadata()) == Status::kGraphMismatch);
 }
 
 TEST_CASE("without Init every call says so") {
@@ -233,6 +242,20 @@ TEST_CASE("statistics add up and are ratios of sums") {
   CHECK(trainer.statistics().samples == 0);
 }
 
+TEST_CASE("multiply-accumulates beyond 32 bits add up") {
+  ScriptedGraph graph;
+  Trainer trainer = Started(graph);
+  trainer.SetLearningRate(0.1f);
+  graph.on_invoke = [&] {
+    graph.Report(0, SampleStatus::kTrained, 1, 1, 1e10f, 3.0f);
+    return true;
+  };
+  SampleResult result;
+  for (int i = 0; i < 2; ++i) REQUIRE(trainer.Step(0, &result) == Status::kOk);
+  CHECK(trainer.statistics().backward_macs == 2 * uint64_t{10000000003});
+  CHECK(result.backward_effort == doctest::Approx(10000000003.0 / 26));
+}
+
 TEST_CASE("the schedule begins with the step after it was set") {
   ScriptedGraph graph;
   Trainer trainer = Started(graph);
@@ -270,6 +293,9 @@ TEST_CASE("settings are checked before they are taken") {
   CHECK(refused(&Control::s_max, 1.1f));
   CHECK(refused(&Control::zeta, kNan));
   CHECK(refused(&Control::zeta, -1.0f));
+  CHECK(refused(&Control::zeta, kInfinity));
+  CHECK(refused(&Control::d_max, kInfinity));
+  CHECK(refused(&Control::d_min, -kInfinity));
   CHECK(refused(&Control::d_min, 3.0f));  // above d_max
   CHECK(refused(&Control::threshold, kNan));
   CHECK(refused(&Control::decay, 0.0f));

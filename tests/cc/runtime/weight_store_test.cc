@@ -80,11 +80,24 @@ TEST_CASE("Init refuses what does not fit together") {
   SUBCASE("program size 0") { storage.program_size = 0; }
   SUBCASE("erase size 0") { storage.erase_size = 0; }
   SUBCASE("size 0") { storage.size = 0; }
-  SUBCASE("blocks of parts of units") { storage.program_size = 24; }
+  SUBCASE("blocks of parts of units") {
+    storage.program_size = 24;
+    buffer.size = 72;
+  }
   SUBCASE("a block that both slots share") { storage.size = 3 * kGeometry.erase_size; }
-  SUBCASE("an odd size") { storage.size = 511; }
+  SUBCASE("an odd size") {
+    storage.program_size = storage.erase_size = 1;
+    storage.size = 511;
+  }
+  SUBCASE("slots without room for a record") {
+    storage.erase_size = 4;
+    storage.size = 64;
+  }
   SUBCASE("no buffer") { buffer.data = nullptr; }
-  SUBCASE("a small buffer") { buffer.size = 60; }
+  SUBCASE("a small buffer") {
+    storage.program_size = 1;
+    buffer.size = 63;
+  }
   SUBCASE("a buffer of parts of units") { buffer.size = 66; }
   WeightStore store;
   CHECK(store.Init(storage, buffer) == Status::kBadStorage);
@@ -303,6 +316,20 @@ TEST_CASE("headers of noise are no records and lead nowhere outside the storage"
     EmulatedFlash flash(kGeometry, false, 1);
     std::fill(flash.bytes().begin(), flash.bytes().end(), fill);
     CHECK(LoadFrom(flash, &model) == Status::kNoRecord);
+  }
+}
+
+TEST_CASE("a record needs room for its header, sizes, data and CRC") {
+  CHECK(RecordBytes(32, 2, 12, 1000) == 32 + 8 + 12 + 4);
+  CHECK(RecordBytes(32, 2, 12, 56) == 56);
+  CHECK(RecordBytes(32, 2, 12, 55) == 0);
+  CHECK(RecordBytes(32, 2, 0, 43) == 0);
+  CHECK(RecordBytes(32, 0, 0, 35) == 0);
+  for (const uint32_t limit : {0u, 3u}) CHECK(RecordBytes(0, 0, 0, limit) == 0);
+  for (const uint32_t huge : {0x80000000u, 0xffffffffu}) {
+    CHECK(RecordBytes(huge, 0, 0, 1000) == 0);
+    CHECK(RecordBytes(32, huge, 0, 1000) == 0);
+    CHECK(RecordBytes(32, 0, huge, 1000) == 0);
   }
 }
 

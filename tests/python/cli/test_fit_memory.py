@@ -44,6 +44,8 @@ def test_every_number_of_last_layers(fits):
     assert [fit.first_layer for fit in fits] == ["dense_3", "dense_2", "dense_1"]
     assert [fit.parameters for fit in fits] == [sum(parameters[-n:]) for n in (1, 2, 3)]
     assert [fit.weights for fit in fits] == [4 * fit.parameters for fit in fits]
+    # Per layer on the backward path, and one for the decision: a running maximum and four statistics.
+    assert [fit.state for fit in fits] == [4 * (1 + 4) * (1 + n) for n in (1, 2, 3)]
     # Kept: the input of the first trained layer and everything up to the logits that a gradient op reads.
     assert [fit.activations for fit in fits] == sorted(fit.activations for fit in fits)
     assert all(fit.arena > fit.weights + fit.state + fit.activations for fit in fits)
@@ -111,7 +113,7 @@ def test_sizes(text, expected):
     assert parse_bytes(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "k", "64x", "-1k", "0", "1e3", "0.3", "64 k B"])
+@pytest.mark.parametrize("text", ["", "k", "64x", "-1k", "0", "1e3", "0.3", "1.5", "1.0001k", "64 k B"])
 def test_sizes_that_are_none(text):
     with pytest.raises(tp.ConfigError, match="is no number of bytes"):
         parse_bytes(text)

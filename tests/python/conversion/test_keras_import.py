@@ -5,6 +5,7 @@ import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format import metadata
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,19 @@ def test_a_layer_that_is_called_twice_cannot_be_trained(keras):
     assert tp.convert(model, trainable_layers=["head"]).training.layers[0].name == "head"
 
 
+def test_a_frozen_layer_that_is_called_twice_keeps_its_bias(keras):
+    """The converter moves the bias of the first call into that of the second."""
+    inputs = keras.Input((4,))
+    shared = keras.layers.Dense(4, name="shared")
+    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(shared(shared(inputs))))
+    model.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in model.get_weights()])
+    converted = tp.convert(model, trainable_layers=["head"])
+    x = np.random.default_rng(2).normal(size=(3, 4)).astype(np.float32)
+    np.testing.assert_allclose(tp.Trainer(converted).predict(x), model(x), rtol=1e-5, atol=1e-5)
+    bias = converted.graph.tensors[converted.graph.ops[2].inputs[2]].array()
+    np.testing.assert_array_equal(bias, model.get_layer("shared").bias)
+
+
 def test_an_unbuilt_model(keras):
     with pytest.raises(ModelError, match="'unbuilt'.*keras.Input"):
         tp.convert(keras.Sequential([keras.layers.Dense(2)], name="unbuilt"))
@@ -132,7 +146,7 @@ def test_a_subclassed_model(keras):
 
 def test_a_dynamic_shape(keras):
     model = keras.Sequential([keras.Input((None, 4), name="sequence"), keras.layers.Dense(2)])
-    with pytest.raises(ModelError, match="dynamic shape"):
+    with pytest.raises(ModelError, match=r"input 'sequence' of Keras model .* has the dynamic shape \(None, None, 4\)"):
         tp.convert(model)
 
 
@@ -141,6 +155,28 @@ def test_a_fixed_batch_that_differs(keras):
     with pytest.raises(ModelError, match="fixed batch 4.*batch_size=1"):
         tp.convert(model)
     assert tp.convert(model, batch_size=4).batch_size == 4
+
+
+def test_a_folded_normalisation_leaves_its_shift_to_be_trained(keras):
+    """The converter leaves a bias out as long as it is zero."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, use_bias=False, name="folded"),
+                              keras.layers.BatchNormalization(), keras.layers.Dense(2, use_bias=False, name="plain")])
+    found = weights_of(tp.convert(model))
+    assert set(found) == {("folded", metadata.KERNEL), ("folded", metadata.BIAS), ("plain", metadata.KERNEL)}
+    np.testing.assert_array_equal(found["folded", metadata.BIAS], np.zeros(3))
+
+
+def test_a_layer_with_something_folded_into_it_does_not_go_back(keras):
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="folded"), layers.BatchNormalization(),
+                              layers.Dense(2, name="plain")])
+    converted = tp.convert(model)
+    flags = {layer.name: bool(layer.flags & metadata.KERAS_LAYER) for layer in converted.training.layers}
+    assert flags == {"folded": False, "plain": True}
+    with pytest.raises(ModelError, match="weights of folded do not map to Keras layers"):
+        tp.Trainer(converted).to_keras()
+    tuned = tp.Trainer(tp.convert(model, trainable_layers=["plain"])).to_keras()
+    np.testing.assert_array_equal(tuned.get_layer("folded").kernel, model.get_layer("folded").kernel)
 
 
 def test_linear_layers_keep_their_own_biases(keras):

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import tflm_tinyprop as tp
-from tflm_tinyprop.conversion.differentiate import inference_graph
+from tflm_tinyprop.conversion.differentiate import differentiate, inference_graph
+from tflm_tinyprop.conversion.plan import make_plan
+from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ConfigError, ModelError
-from tflm_tinyprop.format import metadata, options
+from tflm_tinyprop.format import options
 from tflm_tinyprop.format.graph import Op, Tensor, builtin_options, read_graph, write_graph
 from tflm_tinyprop.models.tiny_models import dense_classifier
 
@@ -60,6 +62,42 @@ def test_frozen_weights_stay_constants(plain_tflite):
     model = tp.convert(plain_tflite, trainable_layers=1)
     variables = [t.name for t in model.graph.tensors if t.is_variable]
     assert variables == ["tinyprop_statistics", "dense_3/kernel", "dense_3/bias", "tinyprop_state"]
+
+
+def test_a_gradient_op_reads_no_more_than_it_needs(plain_tflite):
+    """What is left out the planner can free earlier: a frozen layer's input, the output of a linear one."""
+    graph = tp.convert(plain_tflite, trainable_layers=["dense_1", "dense_3"]).graph
+    last, frozen, first = (op for op in graph.ops if op.kind == options.FULLY_CONNECTED_GRAD)
+    names = [[graph.tensors[t].name if t >= 0 else None for t in op.inputs[1:5]] for op in (first, frozen, last)]
+    assert names == [
+        ["input", "model/dense_1/output", "dense_1/kernel", "dense_1/bias"],
+        [None, "model/dense_2/output", "model/dense_2/kernel", None],
+        ["model/dense_2/output", None, "dense_3/kernel", "dense_3/bias"],
+    ]
+
+
+def test_the_loss_op_masks_for_the_output_layer():
+    """Its gradient op then needs no output: the delta is already taken before the activation."""
+    graph = read_graph(dense_classifier([4, 4, 3], softmax=False))
+    graph.ops[-1].options.fusedActivationFunction = 1
+    trainable = tp.convert(write_graph(graph), loss="mse").graph
+    loss = next(op for op in trainable.ops if op.kind == options.MEAN_SQUARED_ERROR)
+    last, first = (op for op in trainable.ops if op.kind == options.FULLY_CONNECTED_GRAD)
+    assert [options.unpack(op.kind, op.custom_options).fused_activation for op in (loss, last, first)] == [1, 0, 1]
+    assert last.inputs[2] == -1 and first.inputs[2] >= 0
+
+
+def test_a_graph_is_not_made_trainable_twice(model):
+    with pytest.raises(ModelError, match="already trainable"):
+        differentiate(model.graph, plan=None, config=None)
+
+
+def test_layers_whose_tensors_have_one_name_are_told_apart():
+    graph = read_graph(dense_classifier([4, 4, 4, 3], softmax=False))
+    for op in graph.ops:
+        graph.tensors[op.inputs[1]].name = "model/same/kernel"
+    assert trained(tp.convert(write_graph(graph))) == ["same", "same_2", "same_3"]
+    assert trained(tp.convert(write_graph(graph), trainable_layers=["same_2"])) == ["same_2"]
 
 
 def test_effort_counts_multiply_accumulates(model):
@@ -194,6 +232,60 @@ def test_several_outputs_are_refused(plain_tflite):
         tp.convert(write_graph(graph))
 
 
+@pytest.mark.parametrize("beta", [0.5, 2.0])
+def test_a_softmax_with_another_temperature_is_refused(plain_tflite, beta):
+    graph = read_graph(plain_tflite)
+    graph.ops[-1].options.beta = beta
+    with pytest.raises(ModelError, match=f"softmax with beta {beta}"):
+        tp.convert(write_graph(graph))
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1, 1)])
+def test_a_cross_entropy_needs_classes(shape):
+    graph = read_graph(dense_classifier([4, 1], softmax=False))
+    result = graph.add_tensor(Tensor("reshaped", shape, FLOAT))
+    target = graph.add_constant("shape", np.array(shape, np.int32))
+    graph.ops.append(Op("RESHAPE", [graph.outputs[0], target], [result]))
+    graph.outputs = [result]
+    with pytest.raises(ModelError, match=r"output of shape \[batch, classes\]"):
+        tp.convert(write_graph(graph))
+
+
+def test_an_output_that_is_not_float32(plain_tflite):
+    graph = read_graph(plain_tflite)
+    graph.tensors[graph.outputs[0]].dtype = np.dtype(np.int8)
+    with pytest.raises(ModelError, match="is int8.*the loss needs float32 with batch 1"):
+        tp.convert(write_graph(graph), loss="mse")
+
+
+def test_no_layer_at_all_is_no_choice(plain_tflite):
+    with pytest.raises(ModelError, match="names nothing"):
+        tp.convert(plain_tflite, trainable_layers=[])
+
+
+def test_an_op_on_the_path_that_its_rule_refuses(plain_tflite):
+    graph = read_graph(insert_op(plain_tflite, "ADD", after=0))
+    add = graph.ops[1]
+    add.inputs, add.raw = add.inputs * 2, builtin_options("AddOptions", fusedActivationFunction=4)
+    with pytest.raises(ModelError, match=r"\(ADD\) lies between.*fused activation has no gradient.*trainable_layers=2"):
+        tp.convert(write_graph(graph))
+
+
+@pytest.mark.parametrize(("position", "role"), [(1, "kernel"), (2, "bias")])
+def test_a_plan_refuses_what_two_trained_ops_read(position, role):
+    """convert() separates merged biases before; the plan does not rely on it."""
+    graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
+    graph.ops[1].inputs[position] = graph.ops[0].inputs[position]
+    with pytest.raises(ModelError, match=f"'dense_1'.*shares its {role}"):
+        make_plan(SourceModel(graph), trainable_layers="all", loss="mse", batch_size=1)
+
+
+def test_costs_are_those_of_one_sample(model):
+    batch = tp.convert(dense_classifier([8, 16, 12, 4], seed=1, batch_size=4), batch_size=4).training
+    assert batch.forward_macs == model.training.forward_macs and batch.backward_macs == model.training.backward_macs
+    assert batch.layers == model.training.layers
+
+
 def test_a_mean_squared_error_can_be_taken_on_a_softmax(plain_tflite):
     assert options.SOFTMAX_GRAD in kinds(tp.convert(plain_tflite, loss="mse").graph)
 
@@ -217,48 +309,3 @@ def test_a_convolution_without_a_rule_for_its_groups():
     graph.ops[1].inputs[0] = result
     with pytest.raises(ModelError, match=r"'conv' \(CONV_2D\).*grouped.*dense_1 \(pass trainable_layers=1"):
         tp.convert(write_graph(graph))
-
-
-# Loading --------------------------------------------------------------------------------------------
-
-def test_saving_and_loading(model, tmp_path):
-    path = model.save(tmp_path / "m.tflite")
-    assert tp.load(path).data == model.data
-    with pytest.raises(FileExistsError, match="overwrite=True"):
-        model.save(path)
-    model.save(path, overwrite=True)
-    assert [p.name for p in tmp_path.iterdir()] == ["m.tflite"]
-
-
-def test_loading_an_ordinary_model(plain_tflite, tmp_path):
-    path = tmp_path / "plain.tflite"
-    path.write_bytes(plain_tflite)
-    with pytest.raises(ModelError, match=r"plain.tflite.*not a trainable model.*convert"):
-        tp.load(path)
-
-
-def test_loading_with_damaged_options(model):
-    graph = read_graph(model.data)
-    graph.ops[-1].custom_options = graph.ops[-1].custom_options[:5]
-    with pytest.raises(ModelError, match="TinyPropFullyConnectedGrad.*damaged"):
-        tp.TrainableModel(write_graph(graph))
-
-
-@pytest.mark.parametrize("damage", [
-    lambda g: g.outputs.pop(),
-    lambda g: g.inputs.insert(0, g.inputs[0]),
-    lambda g: g.outputs.reverse(),
-])
-def test_metadata_that_does_not_fit_the_graph(model, damage):
-    graph = read_graph(model.data)
-    damage(graph)
-    with pytest.raises(ModelError, match=metadata.ENTRY):
-        tp.TrainableModel(write_graph(graph))
-
-
-def test_summary_shows_every_layer(model):
-    lines = []
-    model.summary(lines.append)
-    text = "\n".join(lines)
-    for expected in ("dense_1", "dense_3", "FULLY_CONNECTED", "128", "arena for training", "threshold"):
-        assert expected in text

@@ -103,9 +103,10 @@ def test_softmax_inside_a_graph():
     import tensorflow as tf
 
     for generator in each_configuration("SOFTMAX"):
-        values = random_map(generator, 2)
-        check(values, lambda probe: probe.op("SOFTMAX", [probe.input], probe.values.shape,
-                                             builtin_options("SoftmaxOptions", beta=1.0)), tf.nn.softmax, generator)
+        values, beta = random_map(generator, 2), float(generator.choice([0.5, 1.0]))
+        check(values, lambda probe, b=beta: probe.op("SOFTMAX", [probe.input], probe.values.shape,
+                                                     builtin_options("SoftmaxOptions", beta=b)),
+              lambda x, b=beta: tf.nn.softmax(b * x), generator)
 
 
 @pytest.mark.parametrize("kind", ["ADD", "MUL"])

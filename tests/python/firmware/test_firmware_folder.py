@@ -64,9 +64,11 @@ def test_files_of_the_user_stay(folder):
     (folder / "build/deep/cache").write_text("kept")
     (folder / "app/sensor.cc").write_text("kept, too")
     (folder / "link").symlink_to("app/sensor.cc")
+    (folder / "folder link").symlink_to("build")
     write_folder(folder, SECOND, overwrite=True)
     assert content(folder) == {**SECOND, "build/deep/cache": "kept", "app/sensor.cc": "kept, too", "link": "kept, too"}
-    assert (folder / "link").is_symlink()
+    assert (folder / "link").is_symlink() and (folder / "folder link").is_symlink()
+    assert (folder / "folder link/deep/cache").read_text() == "kept"
 
 
 def test_editable_files_stay_once_they_were_changed(folder):
@@ -97,7 +99,7 @@ def test_a_file_that_would_be_hidden_is_refused(folder):
 @pytest.mark.parametrize("marker", ["", "{}", '{"version": 2, "files": {}}', '{"version": 1, "files": 3}'])
 def test_a_damaged_marker_protects_the_folder(folder, marker):
     (folder / MARKER).write_text(marker)
-    with pytest.raises(FileExistsError, match="damaged"):
+    with pytest.raises(FileExistsError, match="is damaged or of another version"):
         write_folder(folder, SECOND, overwrite=True)
     assert content(folder) == FIRST
 

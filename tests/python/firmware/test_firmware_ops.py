@@ -34,11 +34,18 @@ def test_the_ops_of_a_model(firmware_model):
 
 @pytest.mark.parametrize(("kind", "message"), [
     ("CONV_3D", "has the op CONV_3D, for which TFLM's MicroMutableOpResolver has no method"),
+    ("SignalNew", "custom op SignalNew, which neither"),
     ("FlexErf", "custom op FlexErf, which neither TFLM nor tflm_tinyprop brings"),
 ])
 def test_an_op_that_cannot_be_registered_is_named(kind, message):
     with pytest.raises(tp.ModelError, match=f"^m.tflite .*{message}"):
         needed_ops(graph_of("ADD", kind), "m.tflite")
+
+
+def test_a_custom_op_with_a_builtins_name_is_another_op():
+    for kind, is_custom in (("ADD", True), ("SignalRfft", False), (options.DECISION, False)):
+        with pytest.raises(tp.ModelError, match=kind):
+            needed_ops(Graph([], [Op(kind, [], [], is_custom=is_custom)], [], []))
 
 
 def test_the_methods_are_those_of_tflm(stand_ins):

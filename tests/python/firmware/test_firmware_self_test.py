@@ -8,7 +8,7 @@ from tflm_tinyprop.firmware.app import App, app_files
 from tflm_tinyprop.firmware.cpp import float_literal
 from tflm_tinyprop.firmware.ops import NeededOps
 from tflm_tinyprop.firmware.self_test import make_self_test
-from tflm_tinyprop.format.graph import Graph, Op, Tensor, builtin_options, write_graph
+from tflm_tinyprop.format.graph import Graph, Op, Tensor, builtin_options, read_graph, write_graph
 from tflm_tinyprop.models.tiny_models import dense_classifier
 
 FLOAT = np.dtype(np.float32)
@@ -39,7 +39,16 @@ def models():
     yield "two inputs", tp.convert(two_inputs())
 
 
-MODELS = dict(models())
+def large_weights() -> bytes:
+    """Weights so large that a step with the smallest learning rate would be lost in their rounding errors."""
+    graph = read_graph(dense_classifier([8, 4], seed=1, use_bias=False))
+    for tensor in graph.tensors:
+        if tensor.is_constant and len(tensor.shape) == 2:
+            tensor.set_array(3e3 * tensor.array())
+    return write_graph(graph)
+
+
+MODELS = {**dict(models()), "large weights": tp.convert(large_weights(), config=tp.TinyPropConfig.full())}
 
 
 def one_step(model, test):
@@ -71,6 +80,20 @@ def test_a_step_that_does_nothing_is_noticed(name):
     assert 0 < test.loss_tolerance <= 1e-3 * max(1, test.loss)
 
 
+def test_a_larger_step_starts_from_the_exported_weights():
+    model = MODELS["large weights"]
+    test = make_self_test(model)
+    assert test.learning_rate > 0.01
+    assert model.initial_values()[test.variable].flat[test.element] == np.float32(test.exported)
+
+
+def test_the_generated_label_is_the_least_likely_class():
+    for name in ("v2", "one-hot"):
+        model, test = MODELS[name], make_self_test(MODELS[name])
+        worst = tp.Trainer(model).predict(test.inputs[0][None])[0].argmin()
+        assert (test.label.tolist() == [worst]) if name == "v2" else (test.label.argmax() == worst)
+
+
 def test_the_sample_is_the_same_every_time():
     first, second = (make_self_test(MODELS["v2"]) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first.inputs, second.inputs, strict=True))
@@ -93,6 +116,19 @@ def test_data_that_cannot_test_anything(samples):
         make_self_test(MODELS["v2"], (x, np.array([0, 1, 9] + [0] * (len(x) - 3))))
 
 
+def test_a_sample_that_trains_only_the_upper_layers_cannot_test_anything():
+    """An input so large that its own weights could leave the range of float32, though it has no influence yet."""
+    graph = read_graph(dense_classifier([8, 6, 4], activation=3, softmax=False))
+    kernel = graph.tensors[graph.ops[0].inputs[1]]
+    kernel.set_array(kernel.array() * (np.arange(8) > 0))
+    model = tp.convert(write_graph(graph), loss="mse", config=tp.TinyPropConfig.full())
+    x, y = np.full((1, 8), 0.5, np.float32), np.full((1, 4), 1e6, np.float32)
+    assert make_self_test(model, (x, y)).learning_rate == 0.01
+    x[0, 0] = 3e38
+    with pytest.raises(tp.DataError, match="does not train this model"):
+        make_self_test(model, (x, y))
+
+
 def test_a_configuration_that_skips_everything():
     model = tp.convert(dense_classifier([8, 6, 4]), config=tp.TinyPropConfig.v2(d_max=0.25))
     with pytest.raises(tp.ModelError, match="a d_max below the threshold skips every sample"):
@@ -112,3 +148,10 @@ def test_float_literals_are_exact(value):
     text = float_literal(value)
     assert text.endswith("f") and any(c in text for c in ".e")
     assert np.float32(text[:-1]).tobytes() == np.float32(value).tobytes()
+
+
+def test_float_literals_of_all_magnitudes_are_exact():
+    bits = np.random.default_rng(0).integers(0, 1 << 32, 20_000, np.uint64).astype(np.uint32)
+    values = bits.view(np.float32)
+    values = values[np.isfinite(values)]
+    assert np.array([np.float32(float_literal(value)[:-1]) for value in values]).tobytes() == values.tobytes()

@@ -1,10 +1,13 @@
 """Reading and writing flatbuffers."""
 
+import flatbuffers
 import numpy as np
 import pytest
 
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format.graph import ALIGNMENT, Graph, Op, Tensor, read_graph, write_graph
+from tflm_tinyprop.format.graph import ALIGNMENT, Graph, Op, Tensor, read_graph, schema, write_graph
+
+FLOAT = np.dtype(np.float32)
 
 
 def structure(graph: Graph):
@@ -75,3 +78,66 @@ def test_set_array_checks_the_shape(plain_tflite):
     kernel = next(t for t in graph.tensors if t.is_constant)
     with pytest.raises(ModelError, match=kernel.name):
         kernel.set_array(np.zeros((1, 1, 1)))
+
+
+def test_set_array_checks_the_shape_not_only_the_size(plain_tflite):
+    graph = read_graph(plain_tflite)
+    kernel = next(t for t in graph.tensors if t.is_constant and len(t.shape) == 2)
+    with pytest.raises(ModelError, match="has shape"):
+        kernel.set_array(kernel.array().T)
+
+
+@pytest.mark.parametrize("index", [-1, "count"])
+def test_an_index_outside_the_tensors_is_refused(plain_tflite, index):
+    graph = read_graph(plain_tflite)
+    index = len(graph.tensors) if index == "count" else index
+    graph.inputs.append(index)
+    with pytest.raises(ModelError, match=f"a graph input refers to tensor {index} of {len(graph.tensors)};"):
+        read_graph(write_graph(graph))
+
+
+def test_an_output_that_nobody_writes_is_refused():
+    graph = Graph([Tensor("input", (1,), FLOAT), Tensor("orphan", (1,), FLOAT)], [], [0], [1])
+    with pytest.raises(ModelError, match="graph output 'orphan' is never written"):
+        write_graph(graph)
+
+
+def test_ops_beyond_the_codes_of_the_first_schema():
+    """Their code does not fit into the 8 bits that the first versions of the schema had for it."""
+    assert schema.BuiltinOperator.BROADCAST_TO > 127
+    graph = Graph([Tensor("input", (1,), FLOAT), Tensor("output", (4,), FLOAT)], [], [0], [1])
+    shape = graph.add_constant("shape", np.array([4], np.int32))
+    graph.ops = [Op("BROADCAST_TO", [0, shape], [1]), Op("ABS", [1], [1])]
+    again = read_graph(write_graph(graph))
+    assert [op.kind for op in again.ops] == ["BROADCAST_TO", "ABS"]
+
+
+def test_tensors_that_share_their_data_share_a_buffer():
+    graph = Graph([Tensor("input", (64,), FLOAT), Tensor("output", (64,), FLOAT)], [], [0], [1])
+    values = np.random.default_rng(0).normal(size=64).astype(np.float32)
+    first = graph.add_constant("first", values)
+    second = graph.add_tensor(Tensor("second", (64,), FLOAT, graph.tensors[first].data))
+    graph.ops = [Op("ADD", [first, second], [1])]
+    data = write_graph(graph)
+    assert data.count(values.tobytes()) == 1
+    np.testing.assert_array_equal(read_graph(data).tensors[second].array(), values)
+
+
+def packed(model) -> bytes:
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def test_control_flow_and_weights_outside_the_file_are_refused(plain_tflite):
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(plain_tflite, 0))
+    model.subgraphs = model.subgraphs * 2
+    with pytest.raises(ModelError, match="has 2 subgraphs"):
+        read_graph(packed(model))
+    model.subgraphs = []
+    with pytest.raises(ModelError, match="has 0 subgraphs"):
+        read_graph(packed(model))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(plain_tflite, 0))
+    model.buffers[-1].offset = 1000
+    with pytest.raises(ModelError, match="outside the flatbuffer"):
+        read_graph(packed(model))

@@ -26,6 +26,23 @@ def test_every_truncation_is_damage(model):
             metadata.unpack(content[:length])
 
 
+@pytest.mark.parametrize("change", [
+    lambda content: content + b"\0", lambda content: content[:12] + bytes([content[12] ^ 1]) + content[13:],
+    lambda content: content[:16] + b"\0\0" + content[18:], lambda content: content[:4] + b"\0\0" + content[6:],
+    lambda content: content[:18] + b"\x03" + content[19:],
+], ids=["longer", "fingerprint", "batch 0", "version 0", "loss"])
+def test_damage_is_found(model, change):
+    with pytest.raises(ModelError, match="damaged"):
+        metadata.unpack(change(model.training.pack()))
+
+
+def test_a_layer_of_which_only_the_bias_is_trained_is_trained(model):
+    layer = model.training.layers[0]
+    for flags in (metadata.UPDATES_WEIGHTS, metadata.UPDATES_BIAS):
+        assert dataclasses.replace(layer, flags=flags).is_trained
+    assert not dataclasses.replace(layer, flags=metadata.KERAS_LAYER).is_trained
+
+
 def test_a_newer_version_says_so(model):
     content = model.training.pack()
     with pytest.raises(ModelError, match="version 3.*update"):

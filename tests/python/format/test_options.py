@@ -44,6 +44,7 @@ UNKNOWN = [
     (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(0, 2, 1, 1, 1, 1, 0, 0)),
     (options.MAX_POOL_2D_GRAD, options.PoolGradOptions(2, 2, 1, 0, 1, 1, 0, 0)),
     (options.ACTIVATION_GRAD, options.ActivationGradOptions(8, 0.0)),
+    (options.MEAN_SQUARED_ERROR, options.LossOptions(2, 0)),
 ]
 
 
@@ -58,6 +59,16 @@ def test_every_truncation_is_damage(op, value, _):
     for length in range(len(value.pack())):
         with pytest.raises(ModelError, match=f"{op}.*damaged"):
             options.unpack(op, value.pack()[:length])
+
+
+@pytest.mark.parametrize(("op", "value", "_"), CASES)
+def test_a_header_that_does_not_fit_is_damage(op, value, _):
+    content = value.pack()
+    for header in (b"\0\0" + content[2:4], content[:2] + bytes([content[2] + 1, 0]), content[:2] + b"\0\0"):
+        with pytest.raises(ModelError, match=f"{op}.*damaged"):
+            options.unpack(op, header + content[4:])
+    with pytest.raises(ModelError, match=f"{op}.*damaged"):
+        options.unpack(op, content + b"\0")
 
 
 @pytest.mark.parametrize(("op", "value", "_"), CASES)

@@ -102,6 +102,20 @@ def test_a_record_of_another_model_is_refused(model, record, other):
         weight_record.unpack(other.training, weight_record.pack(model.training, record))
 
 
+def test_a_record_of_a_model_with_another_loss_is_refused(model, record):
+    other = dataclasses.replace(model.training, loss="categorical_crossentropy")
+    with pytest.raises(ModelError, match="another model"):
+        weight_record.unpack(other, weight_record.pack(model.training, record))
+
+
+def test_a_record_with_more_data_than_its_variables_is_refused(model, record):
+    content = weight_record.pack(model.training, record)
+    size = struct.unpack_from("<I", content, 28)[0]
+    longer = with_crc(content[:28] + struct.pack("<I", size + 4) + content[32:-4] + b"more")
+    with pytest.raises(ModelError, match="another model"):
+        weight_record.unpack(model.training, longer)
+
+
 # Dumps of a device's storage ------------------------------------------------------------------------
 
 SLOT = 4096
@@ -121,7 +135,8 @@ def records(model, record):
     return make
 
 
-@pytest.mark.parametrize(("older", "newer"), [(1, 2), (9, 10), (2**32 - 1, 0), (2**31 - 1, 2**31), (2**32 - 3, 4)])
+@pytest.mark.parametrize(("older", "newer"), [
+    (1, 2), (9, 10), (2**32 - 1, 0), (2**31 - 1, 2**31), (2**32 - 3, 4), (5, 2**31 + 4)])
 def test_the_newest_record_of_a_dump(model, records, older, newer):
     expected, content = records(newer)
     _, older_content = records(older)
@@ -137,6 +152,12 @@ def test_a_damaged_record_of_a_dump_leaves_the_older_one(model, records):
         damaged = newer[:position] + bytes([newer[position] ^ 0x10]) + newer[position + 1 :]
         assert equal(weight_record.unpack_any(model.training, dump(damaged, older)), expected)
         assert equal(weight_record.unpack_any(model.training, dump(older, damaged)), expected)
+
+
+def test_a_storage_of_an_odd_size_has_no_halves(model, records):
+    _, content = records(8)
+    with pytest.raises(ModelError, match="no intact weight record"):
+        weight_record.unpack_any(model.training, dump(content, content) + b"\xff")
 
 
 def test_slots_that_records_fill(model, records):

@@ -47,9 +47,14 @@ def test_without_an_end_the_rate_stays():
     np.testing.assert_allclose(schedule_rates(0.1, 0.0, 2, 0, 0, 4), [0.05, 0.1, 0.1, 0.1])
 
 
+def test_a_schedule_may_warm_up_to_its_end():
+    np.testing.assert_allclose(schedule_rates(0.1, 0.0, 4, 4, 0, 5), [0.025, 0.05, 0.075, 0.1, 0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("schedule", [
     (float("nan"), 0.0, 0, 10), (-0.1, 0.0, 0, 10), (float("inf"), 0.0, 0, 0), (0.1, -0.1, 0, 10),
     (0.1, float("nan"), 0, 10), (0.1, 0.0, 11, 10),
+    (0.1, float("inf"), 0, 10),
 ])
 def test_invalid_schedules(schedule):
     assert schedule_rates(*schedule, first=0, count=1) is None

@@ -9,6 +9,7 @@ from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.simulate import TinyPropSimulation, totals
 
 STEPS = 200
+FULL = tp.TinyPropConfig.full()
 # S n of two implementations differ by rounding only.
 HALF_TOLERANCE = 1e-3
 
@@ -122,6 +123,28 @@ def test_samples_that_are_not_finite():
         np.testing.assert_array_equal(record.status, run.record.status)
         assert (record.status == tp.SampleStatus.NON_FINITE).sum() >= 3
         assert largest_difference(simulation.trained_model(), run.model) < 1e-4
+
+
+def test_steps_that_could_leave_the_range_of_float32():
+    model = dense_model()
+    x, y = make_samples((16,), 24)
+    x[[4, 13]] *= 1e37
+    statuses = []
+    for options in ({}, {"bias_only": True}):
+        record, _ = simulation_run(model, x, y, 10.0, 1, config=FULL, **options)
+        statuses.append(record.status)
+    run = interpreter_run(model, x, y, 10.0, 1, config=FULL)
+    np.testing.assert_array_equal(statuses[0][:14], run.record.status[:14])
+    assert (statuses[0][[4, 13]] == tp.SampleStatus.NON_FINITE).all() and (statuses[0] == tp.SampleStatus.TRAINED).any()
+    # Without kernels to update no product can overflow.
+    assert (statuses[1][:5] == tp.SampleStatus.TRAINED).all()
+
+
+def test_damped_rates_of_a_smallest_rate_of_1():
+    """S is 1 at the output and less below: not everything is kept."""
+    record, *_ = compare(dense_model(), 1, 0.05, samples=60,
+                         config=tp.TinyPropConfig(s_min=1.0, s_max=1.0, zeta=0.5, threshold=0.0))
+    assert record.gradients_kept.max(axis=0).tolist() == [6, 6, 5]
 
 
 def test_a_learning_rate_of_zero_is_inference():

@@ -213,6 +213,17 @@ def test_options_out_of_range(options):
         TinyPropSimulation(dense_model(), **options)
 
 
+@pytest.mark.parametrize(("activation", "behind", "expected"), [
+    (None, [], "linear"), ("relu", [], "relu"), ("relu6", [], "relu6"), (None, [keras.layers.ReLU()], "relu"),
+    (None, [keras.layers.ReLU(max_value=6.0)], "relu6"), ("relu", [keras.layers.ReLU(max_value=6.0)], None),
+    (None, [keras.layers.ReLU(negative_slope=0.1)], None), ("tanh", [], None),
+])
+def test_which_activation_is_fused_into_the_output_layer(activation, behind, expected):
+    """As TFLite does it: one, and only behind a linear layer."""
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation=activation), *behind])
+    assert TinyPropSimulation(model, loss="mse").network.output_activation == expected
+
+
 # Models that cannot be trained ----------------------------------------------------------------------
 
 def test_a_layer_without_gradient_is_named_with_what_to_do():

@@ -8,7 +8,8 @@ import tflm_tinyprop as tp
 from tflm_tinyprop import reference
 from tflm_tinyprop.reference import adaptive_rate, decision
 from tflm_tinyprop.reference.selection import select_top_k
-from tflm_tinyprop.simulate import losses, sparsity
+from tflm_tinyprop.simulate import backward, channels, losses, sparsity
+from tflm_tinyprop.simulate.options import Options
 
 CONFIG = tp.TinyPropConfig(s_min=0.1, s_max=0.9, zeta=0.7, d_min=0.1, d_max=1.3, beta=0.8, decay=0.97)
 
@@ -26,6 +27,15 @@ def test_top_k_takes_the_largest_and_of_equal_ones_the_first(generator, width):
     mask = sparsity.top_k_mask(tf.constant(delta), tf.constant(k)).numpy()
     for row, count, kept in zip(delta, k, mask, strict=True):
         np.testing.assert_array_equal(kept, select_top_k(row, count))
+
+
+@pytest.mark.parametrize("width", [64, 2500])
+def test_top_k_tells_neighbouring_floats_apart(width):
+    delta = np.nextafter(np.float32(1), np.float32(2)) - np.float32(1)
+    row = (np.float32(1) + delta * np.arange(width)).astype(np.float32)[None]
+    for k in (1, 2, width // 2, width - 1):
+        mask = sparsity.top_k_mask(tf.constant(row), tf.constant([k], tf.int32)).numpy()[0]
+        assert mask.tolist() == [False] * (width - k) + [True] * k
 
 
 def test_top_k_orders_tiny_values_too():
@@ -63,6 +73,36 @@ def test_rate_count_and_metric_are_those_of_the_reference(generator, layers_abov
     assert k.tolist() == [adaptive_rate.gradient_count(s, 37, y) for s, y in zip(rate, errors)]
     np.testing.assert_allclose(
         sparsity.decision_metric(CONFIG, alpha), decision.decision_metric(CONFIG, expected), atol=1e-6)
+
+
+@pytest.mark.parametrize(("activation", "expected"), [("relu", 6.0), ("relu6", 2.0), ("linear", 11.0), (None, 11.0)])
+def test_the_error_at_the_output_is_taken_before_its_activation(activation, expected):
+    """Where the activation is flat, at its bounds too, no gradient passes."""
+    outputs, delta = tf.constant([[0.0, 3.0, 6.0, 7.0, -1.0]]), tf.constant([[1.0, -2.0, 1.0, 3.0, 4.0]])
+    assert backward.output_error(delta, outputs, activation).numpy().tolist() == [expected]
+
+
+def test_a_sample_exactly_at_the_threshold_is_trained():
+    config = tp.TinyPropConfig(d_min=0.0, d_max=1.0, threshold=0.5)
+    rules = backward.Rules(None, config, Options(), (), 0)
+    finite, loss = tf.constant([True, True, True]), tf.ones(3)
+    decision = backward.decide(rules, finite, loss, tf.constant([4.0, 2.0, 1.0]), tf.constant(0.0), tf.constant(0.0))
+    assert decision.trained.numpy().tolist() == [True, True, False] and float(decision.maximum) == 4.0
+    decision = backward.decide(rules, finite, tf.constant([1.0, np.nan, 1.0]), tf.constant([4.0, 8.0, np.inf]),
+                               tf.constant(0.0), tf.constant(0.0))
+    assert decision.finite.numpy().tolist() == [True, False, False] and float(decision.maximum) == 4.0
+
+
+def test_every_input_is_looked_at():
+    ok, infinite = tf.zeros((2, 3)), tf.constant([[0.0, 1.0], [np.inf, 0.0]])
+    assert backward.Forward([ok, tf.zeros((2, 1), tf.int32), infinite]).finite.numpy().tolist() == [True, False]
+    assert backward.Forward([infinite, ok]).finite.numpy().tolist() == [True, False]
+
+
+def test_largest_channels():
+    norms = np.array([1.0, 5.0, 3.0, 5.0, 2.0])
+    for share, expected in ((0.01, [1]), (0.3, [1, 3]), (0.29, [1]), (0.5, [1, 2, 3]), (1.0, [0, 1, 2, 3, 4])):
+        assert np.flatnonzero(channels.largest_channels(norms, share)).tolist() == expected, share
 
 
 def test_random_mask_draws_exactly_k_and_only_from_its_channels():

@@ -16,7 +16,8 @@ from tflm_tinyprop.study import Places, pool
 from tflm_tinyprop.study.progress import StudyProgress
 from tflm_tinyprop.study.store import Store
 
-SECONDS = "TEST_CHILD_SECONDS"
+# The run with this seed waits until the folder holds a file "release".
+WAITING = "TEST_CHILD_WAITING"
 
 
 def child(task, store: Store, places, threads: int) -> None:
@@ -27,8 +28,9 @@ def child(task, store: Store, places, threads: int) -> None:
         store.start_models.mkdir(exist_ok=True)
         (store.start_models / f"{task.settings.start_id}.keras").touch()
         return
-    time.sleep(float(os.environ.get(SECONDS, 0)))
     seed = task.settings.seed
+    while os.environ.get(WAITING) == str(seed) and not (store.folder / "release").exists():
+        time.sleep(0.01)
     if seed == 7:
         store.write_failure(task.settings, "no such class")
         os._exit(1)

@@ -22,6 +22,12 @@ def test_no_step_has_the_rate_zero(steps, warmup):
     assert schedule(steps) == 0
 
 
+def test_the_warm_up_leaves_at_least_one_step():
+    for steps, warmup, expected in ((10, 1.0, 9), (10, 0.95, 9), (10, 0.34, 3), (1, 1.0, 0), (1, 0.0, 0)):
+        assert WarmupCosine.over(steps, 0.1, warmup=warmup).warmup_steps == expected
+    assert WarmupCosine.over(10, 0.1, warmup=0.5, cosine=False).rates(0, 20)[5:].tolist() == [0.1] * 15
+
+
 def test_fit_takes_numbers_functions_and_schedules():
     assert learning_rates(0.5, 3, 2).tolist() == [0.5, 0.5]
     assert learning_rates(lambda step: step / 2, 3, 2).tolist() == [1.5, 2.0]

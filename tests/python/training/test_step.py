@@ -16,6 +16,7 @@ from support import (
 )
 
 import tflm_tinyprop as tp
+from tflm_tinyprop.format.graph import read_graph, write_graph
 from tflm_tinyprop.format.metadata import LOSSES
 from tflm_tinyprop.models.tiny_models import dense_classifier
 from tflm_tinyprop.reference import ReferenceNetwork
@@ -92,6 +93,30 @@ def test_200_steps_follow_the_reference(batch_size, config):
         np.testing.assert_allclose(actual, wanted, atol=1e-4)
     if config.threshold > 0:
         assert 0 < skipped < 200 * batch_size
+
+
+@pytest.mark.parametrize("activation", [1, 2, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_loss_is_taken_behind_an_activation_that_is_fused_into_the_last_layer(loss, activation):
+    graph = read_graph(dense_classifier([7, 5], seed=2, softmax=False))
+    graph.ops[0].options.fusedActivationFunction = activation
+    model = tp.convert(write_graph(graph), loss=loss, config=tp.TinyPropConfig.full())
+    (kernel, bias), generator = kernels_and_biases(model)[0], np.random.default_rng(1)
+    x = 4 * generator.normal(size=(1, 7)).astype(np.float32)
+    y = labels_for(loss, 5, 1, generator)
+    z = (x @ kernel.T + bias).astype(np.float64)
+    low, high = {1: (0, np.inf), 2: (-1, 1), 3: (0, 6)}[activation]
+    outputs = np.clip(z, low, high)
+    assert 0 < ((z > low) & (z < high)).sum() < 5
+    if loss == "mean_squared_error":
+        delta = 2 / 5 * (outputs - y)
+    else:
+        target = y if loss == "categorical_crossentropy" else np.eye(5)[y]
+        delta = np.exp(outputs) / np.exp(outputs).sum() - target
+    delta = np.where((z > low) & (z < high), delta, 0)
+    trainer = tp.Trainer(model)
+    trainer.train_on_batch(x, y, learning_rate=0.25)
+    assert_weights_close(trainer.get_weights(), [kernel - 0.25 * delta.T @ x, bias - 0.25 * delta[0]], 1e-5)
 
 
 @pytest.mark.parametrize("layers", [["dense_2"], ["dense_1", "dense_3"], 1])

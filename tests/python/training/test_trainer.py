@@ -1,15 +1,11 @@
 """Trainer: Keras' interface over the interpreter."""
 
-import os
-import signal
-import threading
-
 import numpy as np
 import pytest
 from support import assert_weights_close, bits, tensorflow_step
 
 import tflm_tinyprop as tp
-from tflm_tinyprop.errors import ArenaError, ConfigError, DataError, ModelError
+from tflm_tinyprop.errors import ConfigError, DataError, ModelError
 from tflm_tinyprop.models.tiny_models import dense_classifier
 
 
@@ -39,12 +35,14 @@ def test_training_learns(model, digits):
     assert history["skip_rate"][-1] > 0.5 and history["backward_effort"][-1] < 0.3
 
 
-def test_effort_counts_what_was_done(samples):
-    model = tp.convert(dense_classifier([8, 16, 12, 4], seed=1))
+@pytest.mark.parametrize("layers", ["all", ["dense_1", "dense_3"], 1])
+def test_effort_counts_what_was_done(samples, layers):
+    model = tp.convert(dense_classifier([8, 16, 12, 4], seed=1), trainable_layers=layers)
     recorder, trainer = tp.StepRecorder(), tp.Trainer(model, config=tp.TinyPropConfig.v1(s_min=0.3))
     logs = trainer.fit(*samples, callbacks=[recorder], seed=1, verbose=False).history
     costs = np.array([l.update_macs + l.hand_down_macs for l in model.training.layers])
     done = (recorder.gradients_kept * costs[None, :, None]).sum()
+    np.testing.assert_allclose(recorder.macs, (recorder.gradients_kept * costs[None, :, None]).sum(axis=(1, 2)))
     full = model.training.backward_macs * 40
     assert logs["backward_effort"][0] == pytest.approx(done / full)
     forward = model.training.forward_macs * 40
@@ -75,6 +73,44 @@ def test_a_batch_that_is_not_full_averages_over_its_own_samples():
     assert trainer.evaluate(x, y)["accuracy"] == np.mean(trainer.predict(x).argmax(axis=1) == y)
 
 
+def test_a_sample_that_is_not_finite_is_left_out_of_the_mean(trainer, samples):
+    """Also without training, where no sample is judged."""
+    x, y = samples[0].copy(), samples[1]
+    x[7, 0] = np.nan
+    others = np.arange(40) != 7
+    expected = trainer.evaluate(x[others], y[others])
+    found = trainer.evaluate(x, y)
+    assert found["loss"] == pytest.approx(expected["loss"])
+    assert found["accuracy"] == pytest.approx(expected["accuracy"] * 39 / 40, abs=1 / 40)
+    logs = trainer.fit(x, y, learning_rate=0.0, verbose=False).history
+    assert logs["loss"] == [pytest.approx(expected["loss"])] and logs["non_finite"] == [1]
+    recorder = tp.StepRecorder()
+    trainer.config = tp.TinyPropConfig.v2()
+    logs = trainer.fit(x, y, epochs=5, learning_rate=0.1, callbacks=[recorder], seed=0, verbose=False).history
+    skipped = (recorder.status == tp.SampleStatus.SKIPPED).reshape(5, 40).mean(axis=1)
+    assert skipped.max() > 0.1 and logs["skip_rate"] == pytest.approx(skipped) and logs["non_finite"] == [1] * 5
+
+
+def test_padding_is_an_ordinary_sample_where_nothing_is_trained():
+    """Its label closes a gate by a loss that is NaN; without training there is nothing to close."""
+    model = tp.convert(dense_classifier([8, 4], batch_size=4, seed=1), batch_size=4)
+    recorder = tp.StepRecorder()
+    x, y = np.ones((6, 8), np.float32), np.zeros(6, int)
+    tp.Trainer(model).fit(x, y, learning_rate=0.0, callbacks=[recorder], verbose=False)
+    assert np.isfinite(recorder.loss).all() and (recorder.status == tp.SampleStatus.INFERENCE).all()
+    tp.Trainer(model).fit(x, y, learning_rate=0.1, callbacks=[recorder], verbose=False)
+    assert np.isnan(recorder.loss[3]).tolist() == [False, False, True, True]
+
+
+def test_accuracy_of_one_hot_labels(samples):
+    data = dense_classifier([8, 16, 4], seed=1)
+    one_hot = tp.Trainer(tp.convert(data, loss="categorical_crossentropy"))
+    by_index = tp.Trainer(tp.convert(data))
+    expected = by_index.evaluate(*samples)
+    found = one_hot.evaluate(samples[0], np.eye(4)[samples[1]])
+    assert 0 < expected["accuracy"] < 1 and found == pytest.approx(expected)
+
+
 def test_one_hot_labels_and_regression_report_what_they_can(samples):
     data = dense_classifier([8, 16, 4], seed=1)
     one_hot = np.eye(4)[samples[1]]
@@ -100,12 +136,30 @@ def test_keras_schedules_and_functions(model, samples):
     assert trainer.step == 80 - (recorder.rates[:40] == 0).sum()
 
 
+def test_every_step_has_its_own_rate(model):
+    """Over several epochs, and more steps than are run at a time."""
+    x, y = np.zeros((100, 8), np.float32), np.zeros(100, int)
+    recorder, trainer = _RateRecorder(), tp.Trainer(model, config=tp.TinyPropConfig.full())
+    x[:, 0], y[:] = 1, np.arange(100) % 4
+    trainer.fit(x, y, epochs=2, learning_rate=lambda step: 0.001 * (step + 1), callbacks=[recorder], shuffle=False,
+                verbose=False)
+    expected = 0.001 * np.arange(1, 201)
+    np.testing.assert_allclose(recorder.rates, expected, rtol=1e-6)
+    assert recorder.first_steps == [0, 64, 100, 164]
+    other = tp.Trainer(model, config=tp.TinyPropConfig.full())
+    for step, rate in enumerate(expected):
+        other.train_on_batch(x[step % 100][None], y[step % 100][None], learning_rate=float(np.float32(rate)))
+    assert bits(trainer.get_weights()) == bits(other.get_weights())
+
+
 class _RateRecorder(tp.Callback):
     def __init__(self):
         self.rates = np.zeros(0)
+        self.first_steps = []
 
     def on_steps(self, results):
         self.rates = np.concatenate([self.rates, results.learning_rates])
+        self.first_steps.append(results.first_step)
 
 
 @pytest.mark.parametrize(("rate", "message"), [
@@ -131,15 +185,49 @@ def test_callbacks_are_called_as_keras_does(trainer, samples):
         def on_epoch_begin(self, epoch, logs=None):
             calls.append(f"epoch {epoch}")
 
+        def on_train_batch_begin(self, batch, logs=None):
+            calls.append(f"begin {batch}")
+
         def on_train_batch_end(self, batch, logs=None):
             calls.append(batch)
             assert self.model is trainer and "loss" in logs
 
+        def on_test_begin(self, logs=None):
+            calls.append("test")
+
+        def on_test_end(self, logs=None):
+            calls.append(sorted(logs))
+
         def on_train_end(self, logs=None):
             calls.append("end")
 
-    trainer.fit(samples[0][:3], samples[1][:3], epochs=2, callbacks=[Probe()], verbose=False)
-    assert calls == ["train", "epoch 0", 0, 1, 2, "epoch 1", 0, 1, 2, "end"]
+    x, y = samples[0][:3], samples[1][:3]
+    trainer.fit(x, y, epochs=2, callbacks=[Probe()], validation_data=(x, y), verbose=False)
+    batches = ["begin 0", 0, "begin 1", 1, "begin 2", 2, "test", ["accuracy", "loss"]]
+    assert calls == ["train", "epoch 0", *batches, "epoch 1", *batches, "end"]
+
+
+def test_functions_given_to_keras_are_called(trainer, samples):
+    """LambdaCallback has them as attributes of the object, under a class that defines them all."""
+    import keras
+
+    batches, epochs = [], []
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: batches.append(batch),
+                                              on_epoch_end=lambda epoch, logs: epochs.append(epoch))
+    trainer.fit(samples[0][:3], samples[1][:3], callbacks=[callback], verbose=False)
+    assert batches == [0, 1, 2] and epochs == [0]
+
+
+def test_training_can_be_stopped_and_taken_up_again(trainer, samples):
+    class Stop(tp.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    assert trainer.fit(*samples, epochs=3, callbacks=[Stop()], verbose=False).epoch == [0]
+    assert trainer.fit(*samples, epochs=3, initial_epoch=1, verbose=False).epoch == [1, 2]
+    for epochs in (1, -1, 2.0, True):
+        with pytest.raises(ConfigError, match="epochs must be an integer of at least 2"):
+            trainer.fit(*samples, epochs=epochs, initial_epoch=2, verbose=False)
 
 
 def test_early_stopping_of_keras(trainer, samples, tmp_path):
@@ -153,35 +241,6 @@ def test_early_stopping_of_keras(trainer, samples, tmp_path):
     # The "best" of a maximised loss is the first epoch's.
     assert trainer.evaluate(*samples)["loss"] == pytest.approx(history.history["val_loss"][0])
     assert log.read_text().splitlines()[0].startswith("epoch,accuracy")
-
-
-def test_ctrl_c_leaves_a_usable_trainer(model, samples):
-    class Interrupt(tp.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if batch == 24:
-                os.kill(os.getpid(), signal.SIGINT)
-
-    trainer, other = tp.Trainer(model), tp.Trainer(model)
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit(*samples, learning_rate=0.1, shuffle=False, callbacks=[Interrupt()], verbose=False)
-    assert trainer.step == 25
-    other.fit(samples[0][:25], samples[1][:25], learning_rate=0.1, shuffle=False, verbose=False)
-    assert bits(trainer.get_weights()) == bits(other.get_weights())
-    trainer.fit(*samples, verbose=False)
-
-
-def test_ctrl_c_at_any_moment(model, digits):
-    """A signal from outside, in the middle of the inner loop."""
-    trainer = tp.Trainer(tp.convert(dense_classifier([64, 32, 10])))
-    timer = threading.Timer(0.15, lambda: os.kill(os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        trainer.fit(*digits, epochs=1000, learning_rate=0.01, verbose=False)
-    steps = trainer.step
-    assert steps > 0
-    assert np.isfinite(trainer.evaluate(*digits)["loss"])
-    trainer.train_on_batch(digits[0][:1], digits[1][:1], learning_rate=0.01)
-    assert trainer.step == steps + 1
 
 
 # Weights --------------------------------------------------------------------------------------------
@@ -216,6 +275,10 @@ def test_get_and_set_weights(trainer, samples):
     values = [w + 1 for w in trainer.get_weights()]
     trainer.set_weights(values)
     assert bits(trainer.get_weights()) == bits(values)
+    trainer.fit(*samples, learning_rate=0.05, verbose=False)
+    maxima = trainer._values()[-1]
+    trainer.set_weights(values)
+    assert trainer.step == 40 and maxima[0] > 0 and bits([trainer._values()[-1]]) == bits([maxima])
     with pytest.raises(DataError, match="takes 6 arrays, got 1"):
         trainer.set_weights(values[:1])
     with pytest.raises(DataError, match="shape"):
@@ -262,71 +325,15 @@ def test_to_keras(keras_classifier, tmp_path):
     np.testing.assert_array_equal(loaded.to_keras(keras_classifier)(x), keras_classifier(x))
 
 
-# Bad input ------------------------------------------------------------------------------------------
+def test_to_keras_needs_the_layers_of_the_model(keras_classifier):
+    import keras
 
-@pytest.mark.parametrize(("x", "message"), [
-    (np.zeros((4, 9)), r"'input'.*\(4, 9\).*\(samples, 8\)"),
-    (np.zeros(8), "shape"),
-    (np.zeros((0, 8)), "empty"),
-    (np.array([["a"] * 8]), "dtype <U1"),
-    (np.zeros((4, 8), complex), "complex"),
-    ({"wrong": np.zeros((4, 8))}, r"\['wrong'\].*\['input'\]"),
-])
-def test_bad_samples(trainer, x, message):
-    with pytest.raises(DataError, match=message):
-        trainer.fit(x, np.zeros(4, int), verbose=False)
-
-
-@pytest.mark.parametrize(("y", "message"), [
-    (np.array([0, 1, 4, 2]), r"y\[2\] is 4.*4 classes \(0 to 3\)"),
-    (np.array([0, -1, 1, 2]), r"y\[1\] is -1"),
-    (np.zeros(4), "integers"),
-    (np.zeros((4, 4), int), "one-hot"),
-    (np.zeros(3, int), "3 labels for 4 samples"),
-    (np.array(["a"] * 4), "dtype"),
-])
-def test_bad_labels(trainer, y, message):
-    with pytest.raises(DataError, match=message):
-        trainer.fit(np.zeros((4, 8)), y, verbose=False)
-
-
-def test_validation_data_is_checked_before_training(trainer, samples):
-    before = bits(trainer.get_weights())
-    with pytest.raises(DataError, match="pair"):
-        trainer.fit(*samples, validation_data=samples[0], verbose=False)
-    with pytest.raises(DataError, match="out of range"):
-        trainer.fit(*samples, validation_data=(samples[0], samples[1] + 9), verbose=False)
-    assert bits(trainer.get_weights()) == before
-
-
-def test_train_on_batch_refuses_more_than_a_batch(trainer, samples):
-    with pytest.raises(DataError, match="40 samples.*1"):
-        trainer.train_on_batch(*samples)
-
-
-@pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])
-def test_an_arena_that_is_too_small_says_how_much_it_needs(model, share):
-    arena_bytes = int(share * model.arena_bytes)
-    with pytest.raises(ArenaError, match=f"{arena_bytes} bytes is too small.*needs {model.arena_bytes} bytes"):
-        tp.Trainer(model, arena_bytes=arena_bytes)
-
-
-def test_the_measured_arena_is_enough(model, samples):
-    trainer = tp.Trainer(model, arena_bytes=model.arena_bytes)
-    trainer.fit(*samples, verbose=False)
-    parameters = 4 * model.trainable_parameters
-    assert parameters < model.arena_bytes < parameters + 25_000
-
-
-def test_a_trainer_needs_a_trainable_model(plain_tflite):
-    with pytest.raises(ModelError, match="convert"):
-        tp.Trainer(plain_tflite)
-
-
-@pytest.mark.parametrize("settings", [
-    {"s_min": 0.5, "s_max": 0.4}, {"s_max": 1.5}, {"zeta": -1}, {"decay": 0}, {"decay": 1.1},
-    {"d_min": 5}, {"beta": -1}, {"threshold": np.nan}, {"s_min": "a lot"}, {"s_min": True},
-])
-def test_settings_out_of_range(settings):
-    with pytest.raises(ConfigError, match="TinyPropConfig"):
-        tp.TinyPropConfig(**settings)
+    layers = keras.layers
+    trainer = tp.Trainer(tp.convert(keras_classifier, trainable_layers=["last"]))
+    for name, units, use_bias, message in (("other", 3, True, "no layer 'last'; its layers are first, second, other"),
+                                           ("last", 4, True, "kernel of layer 'last' has shape .4, 4. in Keras"),
+                                           ("last", 3, False, "layer 'last' of the Keras model has no bias")):
+        wrong = keras.Sequential([keras.Input((6,)), layers.Dense(5, name="first"), layers.Dense(4, name="second"),
+                                  layers.Dense(units, use_bias=use_bias, name=name)])
+        with pytest.raises(ModelError, match=message):
+            trainer.to_keras(wrong)

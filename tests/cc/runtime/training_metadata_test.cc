@@ -1,0 +1,171 @@
+// The reader of the entry TINYPROP against damage. Every entry lies in a block of exactly its size, so that
+// AddressSanitizer sees the first byte that is read beyond it.
+#include "cc/runtime/training_metadata.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "cc/runtime/crc32.h"
+#include "doctest/doctest.h"
+#include "tests/cc/runtime/scripted_graph.h"
+
+namespace tinyprop {
+namespace {
+
+// Where the fields of ScriptedGraph's entry are: two layers and three variables (SPEC.md).
+constexpr size_t kLayers = 84, kLayerSize = 24, kVariables = kLayers + 2 * kLayerSize, kVariableSize = 16;
+constexpr size_t kNames = kVariables + 3 * kVariableSize;
+
+std::vector<uint8_t> GoodEntry() { return ScriptedGraph().entry; }
+
+void Set(std::vector<uint8_t>* entry, size_t offset, uint32_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i) (*entry)[offset + static_cast<size_t>(i)] = static_cast<uint8_t>(value >> 8 * i);
+}
+
+// Makes the fingerprint fit the variables again, of which there are `count`.
+void Sign(std::vector<uint8_t>* entry, size_t count = 3) {
+  uint32_t crc = 0;
+  for (size_t v = 0; v < count; ++v) {
+    const uint8_t* record = entry->data() + kVariables + v * kVariableSize;
+    crc = Crc32(crc, record + 12, 4);
+    crc = Crc32(crc, record + 8, 4);
+  }
+  constexpr char kLoss[] = "sparse_categorical_crossentropy";
+  Set(entry, 12, Crc32(crc, kLoss, sizeof kLoss - 1), 4);
+}
+
+// Everything that can be asked for; returned, so that nothing is left out.
+uint64_t ReadAll(const TrainingMetadata& metadata) {
+  uint64_t sum = metadata.fingerprint() + metadata.forward_macs() + metadata.backward_macs();
+  for (const int32_t number :
+       {metadata.batch_size(), static_cast<int32_t>(metadata.loss()), metadata.model_inputs(), metadata.model_outputs(),
+        metadata.label_input(), metadata.control_input(), metadata.loss_output(), metadata.statistics_output(),
+        metadata.first_variable_output()}) {
+    sum += static_cast<uint64_t>(number);
+  }
+  sum += metadata.config().decay > 0.0f;
+  for (int32_t l = 1; l <= metadata.layer_count(); ++l) {
+    const LayerRecord layer = metadata.Layer(l);
+    CHECK(layer.gradients > 0);
+    sum += std::strlen(layer.name) + layer.update_macs + layer.hand_down_macs;
+  }
+  for (int32_t v = 0; v < metadata.variable_count(); ++v) {
+    CHECK(metadata.VariableElements(v) >= 0);
+    sum += static_cast<uint64_t>(metadata.VariableElements(v));
+  }
+  return sum;
+}
+
+// Parses a copy in a block of its own, at an odd address, and reads all of it if it is accepted.
+Status ParseAndRead(const std::vector<uint8_t>& entry) {
+  const std::unique_ptr<uint8_t[]> block(new uint8_t[entry.size() + 1]);
+  std::copy(entry.begin(), entry.end(), block.get() + 1);
+  TrainingMetadata metadata;
+  const Status status = metadata.Parse({block.get() + 1, static_cast<int32_t>(entry.size())});
+  CHECK(metadata.is_parsed() == (status == Status::kOk));
+  if (status == Status::kOk) CHECK(ReadAll(metadata) > 0);
+  return status;
+}
+
+template <typename Change>
+bool IsDamage(Change change) {
+  std::vector<uint8_t> entry = GoodEntry();
+  change(&entry);
+  return ParseAndRead(entry) == Status::kMetadataDamaged;
+}
+
+}  // namespace
+
+TEST_CASE("an intact entry is accepted, no entry is none") {
+  CHECK(ParseAndRead(GoodEntry()) == Status::kOk);
+  std::vector<uint8_t> entry = GoodEntry();
+  Sign(&entry);
+  CHECK(entry == GoodEntry());
+  CHECK(entry.size() == kNames + 14);
+  CHECK(ParseAndRead({}) == Status::kNotTrainable);
+}
+
+TEST_CASE("every truncation is damage") {
+  const std::vector<uint8_t> entry = GoodEntry();
+  for (size_t size = 1; size < entry.size(); ++size) {
+    CAPTURE(size);
+    std::vector<uint8_t> part(entry.begin(), entry.begin() + static_cast<std::ptrdiff_t>(size));
+    CHECK(ParseAndRead(part) == Status::kMetadataDamaged);
+    if (size < 12) continue;
+    Set(&part, 8, static_cast<uint32_t>(size), 4);  // a size field that agrees
+    CHECK(ParseAndRead(part) == Status::kMetadataDamaged);
+  }
+}
+
+TEST_CASE("a changed byte is damage or can be read without leaving the entry") {
+  const std::vector<uint8_t> entry = GoodEntry();
+  int accepted = 0;
+  for (size_t position = 0; position < entry.size(); ++position) {
+    for (const int value : {0x00, 0xff, entry[position] ^ 0x80}) {
+      CAPTURE(position);
+      CAPTURE(value);
+      std::vector<uint8_t> changed = entry;
+      changed[position] = static_cast<uint8_t>(value);
+      for (const bool is_signed : {false, true}) {  // a right fingerprint does not make the rest right
+        if (is_signed) Sign(&changed);
+        const Status status = ParseAndRead(changed);
+        accepted += status == Status::kOk;
+        CHECK((status == Status::kOk || status == Status::kMetadataDamaged || status == Status::kMetadataNewer));
+      }
+    }
+  }
+  CHECK(accepted > 0);
+}
+
+TEST_CASE("counts that leave the entry are damage") {
+  for (const uint32_t count : {3u, 4u, 100u, 0xffffu}) {
+    CHECK(IsDamage([&](auto* entry) { Set(entry, 20, count, 2); }));
+    if (count > 3) CHECK(IsDamage([&](auto* entry) { Set(entry, 22, count, 2); }));
+  }
+}
+
+TEST_CASE("each field has its range") {
+  CHECK(IsDamage([](auto* entry) { entry->push_back(0); }));  // longer than it says
+  CHECK(IsDamage([](auto* entry) { Set(entry, 4, 0, 2); }));  // version
+  CHECK(IsDamage([](auto* entry) { Set(entry, 6, 83, 2); }));  // size of the header
+  CHECK(IsDamage([](auto* entry) { Set(entry, 16, 0, 2); }));  // batch
+  CHECK(IsDamage([](auto* entry) { Set(entry, 18, 3, 1); }));  // loss
+  CHECK(IsDamage([](auto* entry) {
+    Set(entry, 22, 0, 2);  // no variables: their records then count as names
+    Sign(entry, 0);
+  }));
+  CHECK(IsDamage([](auto* entry) { Set(entry, kLayers + 4, 0, 4); }));  // gradients
+  CHECK(IsDamage([](auto* entry) { Set(entry, kLayers + kLayerSize + 4, 0x80000000u, 4); }));
+  CHECK(IsDamage([](auto* entry) { Set(entry, kLayers + 16, 14, 4); }));  // a name behind the last one
+  CHECK(IsDamage([](auto* entry) { entry->back() = 'x'; }));  // a name without an end
+  for (size_t v = 0; v < 3; ++v) {
+    CHECK(IsDamage([&](auto* entry) {
+      Set(entry, kVariables + v * kVariableSize + 8, 0x20000000u, 4);  // bytes beyond 31 bits
+      Sign(entry);
+    }));
+    CHECK(IsDamage([&](auto* entry) { (*entry)[kVariables + v * kVariableSize + 12] ^= 1; }));  // layer
+    CHECK(IsDamage([&](auto* entry) { (*entry)[kVariables + v * kVariableSize + 14] ^= 1; }));  // role
+  }
+  std::vector<uint8_t> largest = GoodEntry();
+  Set(&largest, kVariables + 8, 0x1fffffffu, 4);
+  Sign(&largest);
+  CHECK(ParseAndRead(largest) == Status::kOk);
+  Set(&largest, 4, 2, 2);
+  CHECK(ParseAndRead(largest) == Status::kMetadataNewer);
+}
+
+TEST_CASE("multiply-accumulates have 64 bits") {
+  std::vector<uint8_t> entry = GoodEntry();
+  Set(&entry, 48, 3, 4);
+  for (const size_t field : {size_t{4}, size_t{8}, size_t{12}}) {
+    Set(&entry, kLayers + field, field == 4 ? 0x7fffffffu : 0xffffffffu, 4);
+  }
+  TrainingMetadata metadata;
+  REQUIRE(metadata.Parse({entry.data(), static_cast<int32_t>(entry.size())}) == Status::kOk);
+  CHECK(metadata.forward_macs() == (uint64_t{3} << 32) + ScriptedGraph::kForwardMacs);
+  CHECK(metadata.backward_macs() == uint64_t{0x7fffffff} * (2 * uint64_t{0xffffffff}) + 4 * (3 + 1));
+}
+
+}  // namespace tinyprop
