@@ -42,6 +42,8 @@ class _Kind(pydantic.BaseModel):
 def _read(value) -> Perturbation:
     if not isinstance(value, dict):
         value = {"kind": value}
+    if "kind" not in value:
+        raise ValueError(f"the key 'kind' is missing; there are {', '.join(KINDS)}")
     kind = _Kind.model_validate(value).kind
     own = Annotated[pydantic.create_model(kind, __config__=fields.STRICT, **KINDS[kind]),
                     fields.mapping(("kind", *KINDS[kind]))]

@@ -2,20 +2,23 @@
 // AddressSanitizer sees the first byte that is read beyond it.
 #include "cc/runtime/training_metadata.h"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
 
 #include "cc/runtime/crc32.h"
-#include "doctest/doctest.h"
+#include "tests/cc/random_arrays.h"
 #include "tests/cc/runtime/scripted_graph.h"
 
 namespace tinyprop {
 namespace {
 
 // Where the fields of ScriptedGraph's entry are: two layers and three variables (SPEC.md).
-constexpr size_t kLayers = 84, kLayerSize = 24, kVariables = kLayers + 2 * kLayerSize, kVariableSize = 16;
+constexpr size_t kLayers = wire::MetadataHeader::kBytes[0], kLayerSize = wire::LayerRecordLayout::kBytes[0];
+constexpr size_t kVariables = kLayers + 2 * kLayerSize, kVariableSize = wire::VariableRecordLayout::kBytes[0];
 constexpr size_t kNames = kVariables + 3 * kVariableSize;
 
 std::vector<uint8_t> GoodEntry() { return ScriptedGraph().entry; }
@@ -153,7 +156,52 @@ TEST_CASE("each field has its range") {
   Sign(&largest);
   CHECK(ParseAndRead(largest) == Status::kOk);
   Set(&largest, 4, 2, 2);
+  CHECK(ParseAndRead(largest) == Status::kMetadataDamaged);  // shorter than version 2 is
+  Set(&largest, 4, wire::MetadataHeader::kLatestVersion + 1, 2);
   CHECK(ParseAndRead(largest) == Status::kMetadataNewer);
+}
+
+// The entry of version 2 in which every struct has `more` bytes that nobody knows yet.
+std::vector<uint8_t> GrownEntry(size_t more) {
+  const std::vector<uint8_t> old = GoodEntry(), unknown(more, 0xa5);
+  const auto append = [&](std::vector<uint8_t>* to, size_t begin, size_t end) {
+    to->insert(to->end(), old.begin() + static_cast<long>(begin), old.begin() + static_cast<long>(end));
+    to->insert(to->end(), unknown.begin(), unknown.end());
+  };
+  std::vector<uint8_t> entry(old.begin(), old.begin() + kLayers);
+  entry.resize(static_cast<size_t>(wire::MetadataHeader::kBytes[1]) + more);
+  Set(&entry, 4, 2, 2);
+  Set(&entry, 6, static_cast<uint32_t>(entry.size()), 2);
+  Set(&entry, 84, static_cast<uint32_t>(kLayerSize + more), 2);
+  Set(&entry, 86, static_cast<uint32_t>(kVariableSize + more), 2);
+  for (size_t l = 0; l < 2; ++l) append(&entry, kLayers + l * kLayerSize, kLayers + (l + 1) * kLayerSize);
+  for (size_t v = 0; v < 3; ++v) append(&entry, kVariables + v * kVariableSize, kVariables + (v + 1) * kVariableSize);
+  entry.insert(entry.end(), old.begin() + static_cast<long>(kNames), old.end());
+  Set(&entry, 8, static_cast<uint32_t>(entry.size()), 4);
+  return entry;
+}
+
+TEST_CASE("structs that have grown are read as far as they are known") {
+  for (const size_t more : {size_t{0}, size_t{1}, size_t{8}}) {
+    const std::vector<uint8_t> entry = GrownEntry(more);
+    REQUIRE(ParseAndRead(entry) == Status::kOk);
+    TrainingMetadata metadata, old;
+    const std::vector<uint8_t> original = GoodEntry();
+    REQUIRE(metadata.Parse(testing::SpanOf(entry)) == Status::kOk);
+    REQUIRE(old.Parse(testing::SpanOf(original)) == Status::kOk);
+    CHECK(ReadAll(metadata) == ReadAll(old));
+    CHECK(metadata.Layer(2).name == std::string("logits"));
+    for (size_t size = 1; size < entry.size(); ++size) {
+      CHECK(ParseAndRead({entry.begin(), entry.begin() + static_cast<long>(size)}) == Status::kMetadataDamaged);
+    }
+    for (const size_t field : {size_t{84}, size_t{86}}) {
+      std::vector<uint8_t> changed = entry;
+      Set(&changed, field, (field == 84 ? kLayerSize : kVariableSize) - 1, 2);  // shorter than the known fields
+      CHECK(ParseAndRead(changed) == Status::kMetadataDamaged);
+      Set(&changed, field, 0xffff, 2);
+      CHECK(ParseAndRead(changed) == Status::kMetadataDamaged);
+    }
+  }
 }
 
 TEST_CASE("multiply-accumulates have 64 bits") {

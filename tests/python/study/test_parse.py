@@ -121,7 +121,7 @@ def test_unknown_names_list_those_that_there_are(changes, place, known):
     ({"methods": ["random_k"], "backend": "interpreter"}, "e.backend: method random-k 10 % runs in simulation only"),
     ({"perturbations": [{"kind": "label_noise", "share": 2}]},
      "e.perturbations[0].share: expected a number of at most 1"),
-    ({"perturbations": [{"share": 2}]}, "e.perturbations[0]: the key 'kind' is missing"),
+    ({"perturbations": [{"share": 2}]}, "e.perturbations[0]: the key 'kind' is missing; there are none, label_noise, outlier"),
     ({"perturbations": ["stream"], "epochs": 1}, "e.perturbations: stream needs at least 2 epochs"),
     ({"perturbations": ["domain_shift"], "pretrain": {"epochs": 1}}, "e.perturbations: domain_shift needs inputs"),
     ({"perturbations": ["label_noise"], "data": "toycar"}, "e.perturbations: label_noise needs classes"),
