@@ -38,6 +38,13 @@ def test_top_k_tells_neighbouring_floats_apart(width):
         assert mask.tolist() == [False] * (width - k) + [True] * k
 
 
+@pytest.mark.parametrize("width", [64, 2500])
+def test_top_k_takes_the_first_of_equal_values_whatever_their_last_bit(width):
+    for value in (np.float32(1), np.nextafter(np.float32(1), np.float32(2))):
+        mask = sparsity.top_k_mask(tf.fill((1, width), value), tf.constant([3], tf.int32)).numpy()[0]
+        assert np.flatnonzero(mask).tolist() == [0, 1, 2]
+
+
 def test_top_k_orders_tiny_values_too():
     delta = tf.constant([[1e-38, -2e-38, 3e-38, 0.0]])
     assert sparsity.top_k_mask(delta, tf.constant([2])).numpy().tolist() == [[False, True, True, False]]
@@ -122,7 +129,7 @@ def test_losses_are_those_of_the_reference(generator):
     sparse[3] = -1  # gives NaN and no gradient
     dense = generator.dirichlet(np.ones(4), size=9).astype(np.float32)
     for name, labels in (("sparse_categorical_crossentropy", sparse), ("categorical_crossentropy", dense),
-                         ("mean_squared_error", dense)):
+                         ("categorical_crossentropy", 2 * dense), ("mean_squared_error", dense)):
         loss, delta = losses.LOSSES[name](tf.constant(outputs), tf.constant(labels))
         expected_loss, expected_delta = reference.network.LOSSES[name](outputs, labels)
         np.testing.assert_allclose(loss, expected_loss, rtol=1e-5, atol=1e-6)
