@@ -7,7 +7,7 @@ import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format import metadata, tflite_metadata
+from tflm_tinyprop.format import metadata, tables, tflite_metadata
 
 
 def test_packing_and_unpacking(model):
@@ -40,7 +40,7 @@ def test_a_layer_of_which_only_the_bias_is_trained_is_trained(model):
     layer = model.training.layers[0]
     for flags in (metadata.UPDATES_WEIGHTS, metadata.UPDATES_BIAS):
         assert dataclasses.replace(layer, flags=flags).is_trained
-    assert not dataclasses.replace(layer, flags=metadata.KERAS_LAYER).is_trained
+    assert not dataclasses.replace(layer, flags=tables.KERAS_LAYER).is_trained
 
 
 def test_a_newer_version_says_so(model):
