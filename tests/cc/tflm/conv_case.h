@@ -79,6 +79,64 @@ inline void AddWindowFaults(OpCase* op, const ConvAxis& down, const ConvAxis& ac
   }
 }
 
+// One kind of convolution. Depthwise: filters [1, KH, KW, OC], each for one channel. Transposed: the filter slides over the
+// output.
+struct ConvSpec {
+  const char* name;
+  const api::Registration* registration;
+  bool is_depthwise, is_transposed;
+};
+
+inline OpCase ConvCase(Random& random, bool is_benchmark, const ConvSpec& conv) {
+  const int batch = is_benchmark ? 1 : random.Int(1, 3);
+  const int in = is_benchmark ? 16 : random.Int(1, 3), multiplier = is_benchmark ? 1 : random.Int(1, 3);
+  const int out = conv.is_depthwise ? in * multiplier : is_benchmark ? 16 : random.Int(1, 3);
+  const ConvAxis fixed = conv.is_transposed ? ConvAxis{16, 8, 3, 2, 1, 0} : ConvAxis{16, 16, 3, 1, 1, 1};
+  const ConvAxis down = is_benchmark ? fixed : ConvAxis::Random(random, !conv.is_transposed);
+  const ConvAxis across = is_benchmark ? fixed : ConvAxis::Random(random, !conv.is_transposed);
+  const int xs[] = {conv.is_transposed ? down.positions : down.covered, conv.is_transposed ? across.positions : across.covered};
+  const int ys[] = {conv.is_transposed ? down.covered : down.positions, conv.is_transposed ? across.covered : across.positions};
+  LayerSpec spec;
+  spec.name = conv.name;
+  spec.registration = conv.registration;
+  spec.x = {batch, xs[0], xs[1], in};
+  spec.weights = {conv.is_depthwise ? 1 : out, down.taps, across.taps, conv.is_depthwise ? out : in};
+  spec.y = {batch, ys[0], ys[1], out};
+  spec.units = out;
+  // Of a transposed one on average, rounded: strides leave out taps.
+  const int outputs = ys[0] * ys[1], filter = down.taps * across.taps * (conv.is_depthwise ? 1 : in);
+  spec.macs = conv.is_transposed ? std::max(1, (2 * xs[0] * xs[1] * filter + outputs) / (2 * outputs)) : filter;
+  spec.window = WindowBytes(down, across);
+  spec.forward = [=](const std::vector<double>& x, const std::vector<double>& w, const std::vector<double>& b) {
+    std::vector<double> z(Elements(spec.y));
+    for (size_t i = 0; i < z.size(); ++i) z[i] = b[i % static_cast<size_t>(out)];
+    for (int s = 0; s < batch; ++s) {
+      ForEachTap(down, across, [&](int py, int px, int ty, int tx, int my, int mx) {
+        const int y = conv.is_transposed ? my : py, yx = conv.is_transposed ? mx : px;
+        const int pixel = ((s * xs[0] + (conv.is_transposed ? py : my)) * xs[1] + (conv.is_transposed ? px : mx)) * in;
+        for (int oc = 0; oc < out; ++oc) {
+          double& sum = z[static_cast<size_t>(((s * ys[0] + y) * ys[1] + yx) * out + oc)];
+          const int tap = ty * across.taps + tx;
+          if (conv.is_depthwise) {
+            sum += x[static_cast<size_t>(pixel + oc / multiplier)] * w[static_cast<size_t>(tap * out + oc)];
+            continue;
+          }
+          const int at = (oc * down.taps * across.taps + tap) * in;
+          for (int ic = 0; ic < in; ++ic) sum += x[static_cast<size_t>(pixel + ic)] * w[static_cast<size_t>(at + ic)];
+        }
+      });
+    }
+    return z;
+  };
+  // A map that grows behind the last filter, and a filter whose further taps lie behind the map, are possible. So is another
+  // number of channels that divides that of depthwise filters.
+  spec.free_x = spec.free_weights = spec.free_weights_alone = spec.free_y = {1, 2};
+  (conv.is_depthwise ? spec.free_x : spec.free_weights_alone).push_back(3);
+  OpCase op = LayerCase(random, spec, batch, is_benchmark);
+  if (KnowsInput(op)) AddWindowFaults(&op, down, across);
+  return op;
+}
+
 }  // namespace testing
 }  // namespace tinyprop
 

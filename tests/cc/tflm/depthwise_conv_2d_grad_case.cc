@@ -7,42 +7,7 @@ namespace testing {
 namespace {
 
 OpCase MakeCase(Random& random, bool is_benchmark) {
-  const int batch = is_benchmark ? 1 : random.Int(1, 3);
-  const int in = is_benchmark ? 16 : random.Int(1, 3), multiplier = is_benchmark ? 1 : random.Int(1, 3);
-  const int out = in * multiplier;
-  const ConvAxis same = {16, 16, 3, 1, 1, 1};
-  const ConvAxis down = is_benchmark ? same : ConvAxis::Random(random, true);
-  const ConvAxis across = is_benchmark ? same : ConvAxis::Random(random, true);
-  LayerSpec spec;
-  spec.name = "DepthwiseConv2DGrad";
-  spec.registration = &RegisterDepthwiseConv2DGrad();
-  spec.x = {batch, down.covered, across.covered, in};
-  spec.weights = {1, down.taps, across.taps, out};
-  spec.y = {batch, down.positions, across.positions, out};
-  spec.units = out;
-  spec.macs = down.taps * across.taps;
-  spec.window = WindowBytes(down, across);
-  spec.forward = [=](const std::vector<double>& x, const std::vector<double>& w, const std::vector<double>& b) {
-    std::vector<double> z(Elements(spec.y));
-    for (size_t i = 0; i < z.size(); ++i) z[i] = b[i % static_cast<size_t>(out)];
-    for (int s = 0; s < batch; ++s) {
-      ForEachTap(down, across, [&](int py, int px, int ty, int tx, int iy, int ix) {
-        const int pixel = ((s * down.covered + iy) * across.covered + ix) * in;
-        for (int oc = 0; oc < out; ++oc) {
-          double& sum = z[static_cast<size_t>(((s * down.positions + py) * across.positions + px) * out + oc)];
-          const int tap = (ty * across.taps + tx) * out + oc;
-          sum += x[static_cast<size_t>(pixel + oc / multiplier)] * w[static_cast<size_t>(tap)];
-        }
-      });
-    }
-    return z;
-  };
-  // A map that grows behind the last filter, and a filter whose further taps lie behind the map, are possible.
-  spec.free_x = {1, 2, 3};  // another number of channels may divide that of the filters too
-  spec.free_weights = spec.free_weights_alone = spec.free_y = {1, 2};
-  OpCase op = LayerCase(random, spec, batch, is_benchmark);
-  if (KnowsInput(op)) AddWindowFaults(&op, down, across);
-  return op;
+  return ConvCase(random, is_benchmark, {"DepthwiseConv2DGrad", &RegisterDepthwiseConv2DGrad(), true, false});
 }
 
 const OpCaseRegistration registered("DepthwiseConv2DGrad", MakeCase);
