@@ -81,8 +81,9 @@ void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
                  "needs weights that fit the input's channels");
   check->Require(AreConsistentAxes(kind.type, s),
                  "needs strides and paddings that keep the filter on the input");
-  // From one tap of a filter to the next below it, in elements.
-  check->Require(int64_t{s.dilation_height} * s.input_width * s.input_channels <= INT32_MAX,
+  // From one tap of a filter to the next below or beside it, in elements.
+  check->Require(int64_t{s.dilation_height} * s.input_width * s.input_channels <= INT32_MAX &&
+                     int64_t{s.dilation_width} * s.input_channels <= INT32_MAX,
                  "has a dilation that is too large");
 }
 

@@ -24,6 +24,7 @@ constexpr int kFirstModelInput = 1;
 constexpr int kFinite = 0;  // output
 constexpr TensorSpec kStatisticsSpec = {"statistics", TensorSpec::kMutable};
 constexpr TensorSpec kFiniteSpec = {"finite", TensorSpec::kInt | TensorSpec::kOutput};
+constexpr TensorSpec kModelInputSpec = {"model input", TensorSpec::kAnyType};
 constexpr TensorSpec kInitialSpec = {"initial value", TensorSpec::kFloat};
 constexpr TensorSpec kVariableSpec = {"variable", TensorSpec::kMutable};
 
@@ -48,6 +49,9 @@ api::Status Prepare(api::Context* context, api::Node* node) {
   check.Require(!check.ok() || (statistics.rank() == 3 && statistics.dims()[2] == kStatisticsFields),
                 "needs statistics of shape [1 + layers, batch, 4]");
   if (check.ok()) check.Size(kFiniteSpec, finite, statistics.dims()[1]);
+  for (int i = 0; check.ok() && i < options.model_inputs; ++i) {
+    check.Check(kModelInputSpec, api::Input(context, node, kFirstModelInput + i));
+  }
   for (int pair = 0; check.ok() && pair < options.variables; ++pair) {
     const int position = PairPosition(options, pair);
     const api::Tensor initial = api::Input(context, node, position);

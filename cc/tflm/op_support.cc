@@ -71,10 +71,11 @@ void TensorChecker::Take(api::Context* context, const api::Node* node, const Ten
 
 void TensorChecker::Check(const TensorSpec& spec, api::Tensor tensor) {
   const bool is_int = (spec.flags & TensorSpec::kInt) != 0;
+  const bool any_type = (spec.flags & TensorSpec::kAnyType) != 0;
   const char* fault = nullptr;
   if (!tensor.exists()) {
     if ((spec.flags & TensorSpec::kOptional) == 0) fault = "is missing";
-  } else if (tensor.type() != (is_int ? api::Type::kInt32 : api::Type::kFloat32)) {
+  } else if (!any_type && tensor.type() != (is_int ? api::Type::kInt32 : api::Type::kFloat32)) {
     fault = is_int ? "must be int32" : "must be float32";
   } else if (!HasElements(tensor)) {
     fault = "is empty or too large";

@@ -42,6 +42,7 @@ struct TensorSpec {
     kMutable = 2,    // changed in place: a constant, which lies in flash, is refused
     kOptional = 4,   // an input that may be left out (index -1), or an output that may not be there
     kOutput = 8,
+    kAnyType = 16,   // its type is not looked at
   };
   const char* role;  // for messages
   uint8_t flags;

@@ -38,7 +38,8 @@ struct LayerStep {
   static constexpr float kRate = 0.125f;  // learning rate
   LayerGradOptions options;
   bool hands_down = true;
-  float share = 1.0f;  // of the gradients that are kept, whatever the error
+  float zeta = 1.0f;   // damping per layer above
+  float share = 1.0f;  // of the gradients that are kept, whatever the error; damped
   int rows = 4;        // of state and statistics
 
   bool updates(uint8_t flag) const { return (options.flags & flag) != 0; }
@@ -171,6 +172,8 @@ inline std::vector<Expectation> ExpectLayer(const OpCase& op, const LayerSpec& s
 
 inline void AddLayerTensors(OpCase* op, const LayerSpec& spec, const LayerStep& step, int batch, Random& random, bool is_benchmark) {
   using T = CaseTensor;
+  float share = step.share;  // undamped
+  for (int i = 0; i < step.options.layers_above; ++i) share /= step.zeta;
   const auto normal = [&](const std::vector<int>& dims) { return random.Normal(static_cast<int32_t>(Elements(dims))); };
   const bool updates_weights = step.updates(LayerGradOptions::kUpdatesWeights);
   const bool updates_bias = step.updates(LayerGradOptions::kUpdatesBias);
@@ -196,7 +199,7 @@ inline void AddLayerTensors(OpCase* op, const LayerSpec& spec, const LayerStep& 
   gate[static_cast<size_t>(random.Int(0, batch - 1))] = 1;
   op->tensors = {
       delta, input, output, weights, bias, Ints("gate", {batch}, gate, T::kMutable),
-      Floats("control", {kControlSize}, {LayerStep::kRate, step.share, step.share, 1, 0, 1, 0, 0.5f}),
+      Floats("control", {kControlSize}, {LayerStep::kRate, share, share, step.zeta, 0, 1, 0, 0.5f}),
       Floats("statistics", {step.rows, batch, kStatisticsFields}, std::vector<float>(static_cast<size_t>(step.rows * batch * 4)), T::kMutable),
       Floats("state", {step.rows}, std::vector<float>(static_cast<size_t>(step.rows), 0.75f), T::kMutable),
       step.hands_down ? Output("input delta", spec.x) : Absent("input delta", T::kOutput)};
@@ -224,7 +227,9 @@ inline OpCase LayerCase(Random& random, const LayerSpec& spec, int batch, bool i
   step.options.layer = static_cast<uint16_t>(random.Int(1, step.rows - 1));
   step.options.layers_above = static_cast<uint16_t>(step.rows - 1 - step.options.layer);
   step.hands_down = is_benchmark || random.Chance(0.7);
+  step.zeta = is_benchmark || random.Chance(0.3) ? 1.0f : 0.5f;
   step.share = is_benchmark ? 0.25f : random.Chance(0.3) ? 1.0f : random.Uniform(0.05f, 1.0f);
+  for (int i = 0; i < step.options.layers_above; ++i) step.share *= step.zeta;
   OpCase op;
   op.name = spec.name;
   op.registration = spec.registration;

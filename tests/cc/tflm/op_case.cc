@@ -35,6 +35,21 @@ void Add(Changes* changes, const OpCase& op, size_t t, const std::string& what, 
   changes->emplace_back(Described(op.tensors[t], what), std::move(changed));
 }
 
+bool IsFree(const CaseTensor& tensor, size_t axis) {
+  return tensor.is(CaseTensor::kAnyType) ||
+         std::count(tensor.free_axes.begin(), tensor.free_axes.end(), static_cast<int>(axis)) != 0;
+}
+
+void AddNeighbours(Changes* changes, const OpCase& op, size_t t, size_t axis) {
+  for (const int more : {1, -1}) {
+    if (op.tensors[t].dims[axis] + more == 0) continue;
+    Add(changes, op, t, (more > 0 ? "one longer on axis " : "one shorter on axis ") + std::to_string(axis), [&](CaseTensor& c) {
+      c.dims[axis] += more;
+      Resize(&c);
+    });
+  }
+}
+
 void AddDimensions(Changes* changes, const OpCase& op, size_t t) {
   const CaseTensor& tensor = op.tensors[t];
   for (size_t axis = 0; axis < tensor.dims.size(); ++axis) {
@@ -42,16 +57,7 @@ void AddDimensions(Changes* changes, const OpCase& op, size_t t) {
       Add(changes, op, t, "with dimension " + std::to_string(dim) + " on axis " + std::to_string(axis),
           [&](CaseTensor& c) { c.dims[axis] = dim; });
     }
-    if (std::count(tensor.free_axes.begin(), tensor.free_axes.end(), static_cast<int>(axis)) != 0) continue;
-    Add(changes, op, t, "one longer on axis " + std::to_string(axis), [&](CaseTensor& c) {
-      ++c.dims[axis];
-      Resize(&c);
-    });
-    if (tensor.dims[axis] == 1) continue;
-    Add(changes, op, t, "one shorter on axis " + std::to_string(axis), [&](CaseTensor& c) {
-      --c.dims[axis];
-      Resize(&c);
-    });
+    if (!IsFree(tensor, axis)) AddNeighbours(changes, op, t, axis);
   }
   if (tensor.dims.size() >= 2) {
     // A product that is small in 32 bits.
@@ -64,16 +70,19 @@ void AddDimensions(Changes* changes, const OpCase& op, size_t t) {
 
 void AddOfTensor(Changes* changes, const OpCase& op, size_t t) {
   const CaseTensor& tensor = op.tensors[t];
-  if (tensor.is(CaseTensor::kAbsent) || tensor.is(CaseTensor::kAnyType)) return;
-  Add(changes, op, t, "of the other type", [](CaseTensor& c) {
-    const bool is_int = c.is_int();
-    c.ints.clear();
-    c.floats.clear();
-    if (is_int) c.floats = std::vector<float>(static_cast<size_t>(std::max(1, Product(c.dims))));
-    if (!is_int) c.ints = std::vector<int32_t>(static_cast<size_t>(std::max(1, Product(c.dims))));
-  });
-  if (!tensor.is(CaseTensor::kOptional) && !tensor.is(CaseTensor::kOutput)) {
-    Add(changes, op, t, "missing", [](CaseTensor& c) { c.flags |= CaseTensor::kAbsent; });
+  if (tensor.is(CaseTensor::kAbsent)) return;
+  if (!tensor.is(CaseTensor::kAnyType)) {
+    Add(changes, op, t, "of the other type", [](CaseTensor& c) {
+      const bool is_int = c.is_int();
+      c.ints.clear();
+      c.floats.clear();
+      if (is_int) c.floats = std::vector<float>(static_cast<size_t>(std::max(1, Product(c.dims))));
+      if (!is_int) c.ints = std::vector<int32_t>(static_cast<size_t>(std::max(1, Product(c.dims))));
+    });
+    Add(changes, op, t, "of type int8", [](CaseTensor& c) { c.flags |= CaseTensor::kInt8; });
+  }
+  if (!tensor.is(CaseTensor::kOptional)) {
+    Add(changes, op, t, "missing", [](CaseTensor& c) { c.flags |= CaseTensor::kNoIndex; });
   }
   if (tensor.is(CaseTensor::kMutable)) {
     Add(changes, op, t, "as a constant", [](CaseTensor& c) { c.flags |= CaseTensor::kConstant; });
@@ -180,7 +189,8 @@ api::Status OpRun::Prepare() {
     dims_.push_back(tensor.dims);
     dims_.back().insert(dims_.back().begin(), static_cast<int>(tensor.dims.size()));
     if (is_output && tensor.is(CaseTensor::kAbsent)) continue;
-    (is_output ? outputs_ : inputs_).push_back(tensor.is(CaseTensor::kAbsent) ? -1 : static_cast<int>(t));
+    const bool has_index = !tensor.is(CaseTensor::kAbsent) && !tensor.is(CaseTensor::kNoIndex);
+    (is_output ? outputs_ : inputs_).push_back(has_index ? static_cast<int>(t) : -1);
   }
   evals_.assign(op_->tensors.size(), {});
   inputs_[0] = static_cast<int>(inputs_.size()) - 1;
@@ -214,7 +224,8 @@ host_abi::TfLiteEvalTensor* OpRun::GetTensor(FakeMicroContext* context, int inde
   void* const data = tensor.is_int() ? static_cast<void*>(tensor.ints.data()) : tensor.floats.data();
   eval.data.data = run.planned_ || tensor.is(CaseTensor::kConstant) ? data : nullptr;
   eval.dims = reinterpret_cast<host_abi::TfLiteIntArray*>(run.dims_[static_cast<size_t>(index)].data());
-  eval.type = tensor.is_int() ? host_abi::kTfLiteInt32 : host_abi::kTfLiteFloat32;
+  eval.type = tensor.is(CaseTensor::kInt8) ? host_abi::kTfLiteInt8
+              : tensor.is_int()            ? host_abi::kTfLiteInt32 : host_abi::kTfLiteFloat32;
   return &eval;
 }
 
@@ -227,6 +238,14 @@ std::vector<std::pair<std::string, OpCase>> Refusals(const OpCase& op) {
     OpCase changed = op;
     change(changed);
     changes.emplace_back(what, changed);
+  }
+  return changes;
+}
+
+std::vector<std::pair<std::string, OpCase>> OtherSizes(const OpCase& op) {
+  Changes changes;
+  for (size_t t = 0; t < op.tensors.size(); ++t) {
+    for (size_t axis = 0; axis < op.tensors[t].dims.size(); ++axis) AddNeighbours(&changes, op, t, axis);
   }
   return changes;
 }

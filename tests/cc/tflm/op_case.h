@@ -29,7 +29,9 @@ struct CaseTensor {
     kOptional = 4,  // may be left out as this case stands
     kAbsent = 8,    // is left out
     kConstant = 16,
-    kAnyType = 32,  // the op takes it as it is: another type or size is no fault
+    kAnyType = 32,  // another type or number of elements is no fault
+    kNoIndex = 64,  // is listed with index -1, as an output that was left out
+    kInt8 = 128,    // says that it is int8, a type that no op takes
   };
   std::string role;
   std::vector<int> dims;
@@ -128,6 +130,9 @@ std::string OptionBytes(const Options& options) {
 
 // What Prepare has to refuse, each a copy of the case with one change and its description.
 std::vector<std::pair<std::string, OpCase>> Refusals(const OpCase& op);
+
+// Sizes that Prepare may accept or refuse: whatever it accepts, Invoke has to stay inside the tensors.
+std::vector<std::pair<std::string, OpCase>> OtherSizes(const OpCase& op);
 
 // All ops. A factory makes a random case, or (is_benchmark) one of a fixed and typical size.
 struct OpCaseFactory {

@@ -135,6 +135,16 @@ TEST_CASE("whatever the options say, an op that Prepare accepts stays inside its
   });
 }
 
+TEST_CASE("whatever size a tensor has, an op that Prepare accepts stays inside its tensors") {
+  ForEachCase(20, [](OpCase& op, Random&) {
+    for (auto& other : OtherSizes(op)) {
+      INFO(other.first);
+      OpRun run(&other.second);
+      if (QuietPrepare(&run) == api::kOk) CHECK(run.Invoke() == api::kOk);
+    }
+  });
+}
+
 TEST_CASE("with all gates closed nothing is touched") {
   ForEachCase(10, [](OpCase& op, Random& random) {
     if (!op.has("gate") || op["gate"].is(CaseTensor::kOutput)) return;
