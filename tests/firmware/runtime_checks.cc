@@ -2,6 +2,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "cc/core/vector_ops.h"
 #include "cc/runtime/crc32.h"
 #include "cc/runtime/learning_rate_schedule.h"
 #include "cc/runtime/trainer.h"
