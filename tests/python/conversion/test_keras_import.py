@@ -5,7 +5,7 @@ import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format import metadata
+from tflm_tinyprop.format import metadata, tables
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ def test_a_layer_with_something_folded_into_it_does_not_go_back(keras):
     model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="folded"), layers.BatchNormalization(),
                               layers.Dense(2, name="plain")])
     converted = tp.convert(model)
-    flags = {layer.name: bool(layer.flags & metadata.KERAS_LAYER) for layer in converted.training.layers}
+    flags = {layer.name: bool(layer.flags & tables.KERAS_LAYER) for layer in converted.training.layers}
     assert flags == {"folded": False, "plain": True}
     with pytest.raises(ModelError, match="weights of folded do not map to Keras layers"):
         tp.Trainer(converted).to_keras()
