@@ -77,6 +77,15 @@ inline void AddWindowFaults(OpCase* op, const ConvAxis& down, const ConvAxis& ac
     set(&op->accepted, "the largest stride", offsetof(WindowOptions, stride_height) + 2 * i, most);
     set(&op->refused, "a stride that leaves the map", offsetof(WindowOptions, stride_height) + 2 * i, most + 1);
   }
+  op->refused.emplace_back("more elements from a tap to the next below it than an int32 counts", [at](OpCase& changed) {
+    changed.options.replace(at + offsetof(WindowOptions, dilation_height), 2, "\xff\xff");
+    for (const char* role : {"input", "input delta"}) {
+      if (!changed.has(role)) continue;
+      CaseTensor& map = changed[role];
+      map.dims[2] = INT32_MAX / 65535 + 1;
+      map.floats.assign(Elements(map.dims), 0.0f);
+    }
+  });
 }
 
 }  // namespace testing

@@ -42,7 +42,13 @@ OpCase MakeCase(Random& random, bool is_benchmark) {
   spec.free_x = spec.free_weights = spec.free_y = {1, 2};
   spec.free_weights_alone = {1, 2, 3};
   OpCase op = LayerCase(random, spec, batch, is_benchmark);
-  if (KnowsInput(op)) AddWindowFaults(&op, down, across);
+  if (!KnowsInput(op)) return op;
+  AddWindowFaults(&op, down, across);
+  for (const size_t field : {offsetof(WindowOptions, dilation_height), offsetof(WindowOptions, dilation_width)}) {
+    op.refused.emplace_back("a dilation", [=](OpCase& changed) {
+      changed.options[changed.options.size() - WindowOptions::kBytes[0] + field] = 2;
+    });
+  }
   return op;
 }
 
