@@ -67,7 +67,7 @@ def test_frozen_weights_stay_constants(plain_tflite):
 def test_a_gradient_op_reads_no_more_than_it_needs(plain_tflite):
     """What is left out the planner can free earlier: a frozen layer's input, the output of a linear one."""
     graph = tp.convert(plain_tflite, trainable_layers=["dense_1", "dense_3"]).graph
-    last, frozen, first = (op for op in graph.ops if op.kind == options.FULLY_CONNECTED_GRAD)
+    last, frozen, first = (op for op in graph.ops if op.kind == options.op_kind("FullyConnectedGrad"))
     names = [[graph.tensors[t].name if t >= 0 else None for t in op.inputs[1:5]] for op in (first, frozen, last)]
     assert names == [
         ["input", "model/dense_1/output", "dense_1/kernel", "dense_1/bias"],
@@ -82,7 +82,7 @@ def test_the_loss_op_masks_for_the_output_layer():
     graph.ops[-1].options.fusedActivationFunction = 1
     trainable = tp.convert(write_graph(graph), loss="mse").graph
     loss = next(op for op in trainable.ops if op.kind == options.MEAN_SQUARED_ERROR)
-    last, first = (op for op in trainable.ops if op.kind == options.FULLY_CONNECTED_GRAD)
+    last, first = (op for op in trainable.ops if op.kind == options.op_kind("FullyConnectedGrad"))
     assert [options.unpack(op.kind, op.custom_options).fused_activation for op in (loss, last, first)] == [1, 0, 1]
     assert last.inputs[2] == -1 and first.inputs[2] >= 0
 

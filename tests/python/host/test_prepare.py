@@ -90,7 +90,7 @@ def _no_output(graph, op):
     graph.tensors[op.outputs.pop()].is_variable = True
 
 
-DENSE = options.FULLY_CONNECTED_GRAD  # the last one of "dense": 16 units, 8 inputs, layer 1 of 3, ReLU
+DENSE = options.op_kind("FullyConnectedGrad")  # the last one of "dense": 16 units, 8 inputs, layer 1 of 3, ReLU
 DENSE_CASES = [
     ("dense", DENSE, LAST, damage, message) for damage, message in (
         (says(layer=4), "has a layer number beyond the state"),
@@ -144,7 +144,7 @@ HEAD_CASES = [
     ("pair", DECISION, FIRST, reads(5, (3,)), "statistics has a wrong size"),
 ]
 
-CONV, DEPTHWISE = options.CONV_2D_GRAD, options.DEPTHWISE_CONV_2D_GRAD
+CONV, DEPTHWISE = options.op_kind("Conv2DGrad"), options.op_kind("DepthwiseConv2DGrad")
 CONV_CASES = [
     ("convolutional", CONV, FIRST, damage, message) for damage, message in (
         (says(pad_top=3), "keep the filter on the input"),
