@@ -58,7 +58,7 @@ def test_options_the_ops_cannot_read_stop_the_interpreter_with_a_message(model):
     """Files reach firmware without passing through Python's checks."""
     for index, damage, expected in (
         (0, lambda o: o[:3], "TinyPropInitialize: custom options are damaged"),
-        (-1, lambda o: b"\x02" + o[1:], "newer than version 1"),
+        (-1, lambda o: b"\x02" + o[1:], "of a newer version"),
         (-1, lambda o: o[:4] + b"\x09" + o[5:], "unknown value"),
         (-1, lambda o: o[:6] + b"\x63\x00" + o[8:], "layer number"),
     ):
