@@ -131,6 +131,7 @@ TEST_CASE("counts that leave the entry are damage") {
 
 TEST_CASE("each field has its range") {
   CHECK(IsDamage([](auto* entry) { entry->push_back(0); }));  // longer than it says
+  for (size_t at = 0; at < 4; ++at) CHECK(IsDamage([at](auto* entry) { (*entry)[at] ^= 1; }));  // magic
   CHECK(IsDamage([](auto* entry) { Set(entry, 4, 0, 2); }));  // version
   CHECK(IsDamage([](auto* entry) { Set(entry, 6, 83, 2); }));  // size of the header
   CHECK(IsDamage([](auto* entry) { Set(entry, 16, 0, 2); }));  // batch
@@ -201,6 +202,51 @@ TEST_CASE("structs that have grown are read as far as they are known") {
       Set(&changed, field, 0xffff, 2);
       CHECK(ParseAndRead(changed) == Status::kMetadataDamaged);
     }
+  }
+}
+
+TEST_CASE("an entry of one layer has a name with an end") {
+  std::vector<uint8_t> entry = GoodEntry();
+  entry.erase(entry.begin() + kLayers, entry.begin() + kLayers + kLayerSize);
+  Set(&entry, 8, static_cast<uint32_t>(entry.size()), 4);
+  Set(&entry, 20, 1, 2);
+  CHECK(ParseAndRead(entry) == Status::kOk);
+  entry.back() = 'x';
+  CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
+}
+
+TEST_CASE("structs of version 2 have all its fields") {
+  std::vector<uint8_t> entry = GoodEntry();
+  Set(&entry, 4, 2, 2);
+  // The first record, of which the fingerprint does not cover this field, looks like the sizes that the header lacks.
+  Set(&entry, kLayers, kLayerSize, 2);
+  Set(&entry, kLayers + 2, kVariableSize, 2);
+  CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
+  // Layer records without their last reserved byte: all that is read of them is there.
+  entry = GrownEntry(0);
+  const std::ptrdiff_t layers = wire::MetadataHeader::kBytes[1], layer_size = kLayerSize, variable_size = kVariableSize;
+  Set(&entry, 84, kLayerSize - 1, 2);
+  for (std::ptrdiff_t l = 2; l >= 1; --l) entry.erase(entry.begin() + layers + l * layer_size - 1);
+  Set(&entry, 8, static_cast<uint32_t>(entry.size()), 4);
+  CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
+  // Variable records without the high byte of their role, which then is the first byte of what follows: of the next
+  // record, 0 here, or of the names.
+  entry = GrownEntry(0);
+  Set(&entry, 86, kVariableSize - 1, 2);
+  const std::ptrdiff_t variables = layers + 2 * layer_size;
+  for (std::ptrdiff_t v = 3; v >= 1; --v) entry.erase(entry.begin() + variables + v * variable_size - 1);
+  entry.insert(entry.begin() + variables + 3 * (variable_size - 1), 0);  // an empty name in front of the others
+  for (std::ptrdiff_t v = 1; v < 3; ++v) entry[static_cast<size_t>(variables + v * (variable_size - 1))] = 0;
+  Set(&entry, 8, static_cast<uint32_t>(entry.size()), 4);
+  CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
+}
+
+TEST_CASE("the most and largest records there could be leave the entry") {
+  for (const size_t field : {size_t{84}, size_t{86}}) {
+    std::vector<uint8_t> entry = GrownEntry(0);
+    Set(&entry, field, 0xffff, 2);
+    Set(&entry, field == 84 ? 20 : 22, 0xffff, 2);
+    CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
   }
 }
 

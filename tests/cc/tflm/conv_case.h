@@ -77,6 +77,15 @@ inline void AddWindowFaults(OpCase* op, const ConvAxis& down, const ConvAxis& ac
     set(&op->accepted, "the largest stride", offsetof(WindowOptions, stride_height) + 2 * i, most);
     set(&op->refused, "a stride that leaves the map", offsetof(WindowOptions, stride_height) + 2 * i, most + 1);
   }
+  op->refused.emplace_back("more elements from a tap to the next below it than an int32 counts", [at](OpCase& changed) {
+    changed.options.replace(at + offsetof(WindowOptions, dilation_height), 2, "\xff\xff");
+    for (const char* role : {"input", "input delta"}) {
+      if (!changed.has(role)) continue;
+      CaseTensor& map = changed[role];
+      map.dims[2] = INT32_MAX / 65535 + 1;
+      map.floats.assign(Elements(map.dims), 0.0f);
+    }
+  });
 }
 
 // One kind of convolution. Depthwise: filters [1, KH, KW, OC], each for one channel. Transposed: the filter slides over the
@@ -133,7 +142,15 @@ inline OpCase ConvCase(Random& random, bool is_benchmark, const ConvSpec& conv) 
   spec.free_x = spec.free_weights = spec.free_weights_alone = spec.free_y = {1, 2};
   (conv.is_depthwise ? spec.free_x : spec.free_weights_alone).push_back(3);
   OpCase op = LayerCase(random, spec, batch, is_benchmark);
-  if (KnowsInput(op)) AddWindowFaults(&op, down, across);
+  if (!KnowsInput(op)) return op;
+  AddWindowFaults(&op, down, across);
+  if (conv.is_transposed) {
+    for (const size_t field : {offsetof(WindowOptions, dilation_height), offsetof(WindowOptions, dilation_width)}) {
+      op.refused.emplace_back("a dilation", [=](OpCase& changed) {
+        changed.options[changed.options.size() - WindowOptions::kBytes[0] + field] = 2;
+      });
+    }
+  }
   return op;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <set>
 
+#include "cc/tflm/op_support.h"
 #include "tests/cc/tflm/op_case.h"
 #include "tflm_tinyprop/ops.h"
 
@@ -58,6 +59,15 @@ struct RecordingResolver {
   }
   std::set<std::string> names;
 };
+
+TEST_CASE("a product that an int32 does not hold is the size of no tensor") {
+  CHECK(SizeProduct(2, 3, 4) == 24);
+  CHECK(SizeProduct(INT32_MAX, 1) == INT32_MAX);
+  CHECK(SizeProduct(65536, 8191, 4) == 65536 * 8191 * 4);
+  CHECK(SizeProduct(65536, 8192, 4) == -1);
+  CHECK(SizeProduct(65536, 32768) == -1);
+  CHECK(SizeProduct(INT32_MAX, INT32_MAX, 4) == -1);
+}
 
 TEST_CASE("every op has a case, once") {
   RecordingResolver resolver;

@@ -44,6 +44,8 @@ def test_what_is_too_short_or_newer_is_refused():
         for length in range(len(content)):
             with pytest.raises(LayoutError, match=f"{length} bytes of version {version}"):
                 GROWN.unpack(content[:length], version)
+            with pytest.raises(LayoutError, match=f"{length} bytes of version {version}"):  # whatever size it is said to have
+                GROWN.unpack(b"?" + content[:length], version, at=1, size=len(content))
     with pytest.raises(NewerVersionError, match="version 4.*up to 3"):
         GROWN.unpack(bytes(100), 4)
     with pytest.raises(LayoutError):

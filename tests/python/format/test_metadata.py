@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import struct
 
 import pytest
 
@@ -26,19 +27,21 @@ def test_every_truncation_is_damage(model):
             metadata.unpack(content[:length])
 
 
-@pytest.mark.parametrize("change", [
-    lambda content: content + b"\0", lambda content: content[:12] + bytes([content[12] ^ 1]) + content[13:],
-    lambda content: content[:16] + b"\0\0" + content[18:], lambda content: content[:4] + b"\0\0" + content[6:],
-    lambda content: content[:18] + b"\x03" + content[19:],
+@pytest.mark.parametrize(("change", "what"), [
+    (lambda content: content + b"\0", "bytes, expected"),
+    (lambda content: content[:12] + bytes([content[12] ^ 1]) + content[13:], "the fingerprint"),
+    (lambda content: content[:16] + b"\0\0" + content[18:], "batch_size 0"),
+    (lambda content: content[:4] + b"\0\0" + content[6:], "of version 0"),
+    (lambda content: content[:18] + b"\x03" + content[19:], "loss 3"),
 ], ids=["longer", "fingerprint", "batch 0", "version 0", "loss"])
-def test_damage_is_found(model, change):
-    with pytest.raises(ModelError, match="damaged"):
+def test_damage_is_found(model, change, what):
+    with pytest.raises(ModelError, match=f"damaged.*{what}"):
         metadata.unpack(change(model.training.pack()))
 
 
 def test_a_layer_of_which_only_the_bias_is_trained_is_trained(model):
     layer = model.training.layers[0]
-    for flags in (metadata.UPDATES_WEIGHTS, metadata.UPDATES_BIAS):
+    for flags in (tables.UPDATES_WEIGHTS, tables.UPDATES_BIAS):
         assert dataclasses.replace(layer, flags=flags).is_trained
     assert not dataclasses.replace(layer, flags=tables.KERAS_LAYER).is_trained
 
@@ -47,6 +50,21 @@ def test_a_newer_version_says_so(model):
     content = model.training.pack()
     with pytest.raises(ModelError, match="version 3.*update"):
         metadata.unpack(content[:4] + b"\x03\x00" + content[6:])
+
+
+@pytest.mark.parametrize("more", [0, 2, 9])
+def test_structs_that_have_grown_are_read_as_far_as_they_are_known(model, more):
+    content, training = model.training.pack(), model.training
+    layer_size, variable_size = tables.LAYER_RECORD.size(), tables.VARIABLE_RECORD.size()
+    unknown, at = b"\xa5" * more, tables.METADATA_HEADER.size(1)
+    records = b""
+    for size in [layer_size] * len(training.layers) + [variable_size] * len(training.variables):
+        records += content[at : at + size] + unknown
+        at += size
+    header = content[: tables.METADATA_HEADER.size(1)] + struct.pack("<HH", layer_size + more, variable_size + more) + unknown
+    rest = records + content[at:]
+    header = header[:4] + struct.pack("<HHI", 2, len(header), len(header) + len(rest)) + header[12:]
+    assert metadata.unpack(header + rest) == training
 
 
 def test_the_fingerprint_depends_on_the_variables_alone(model):

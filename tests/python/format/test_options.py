@@ -41,10 +41,14 @@ UNKNOWN = [
     (options.op_kind("Conv2DGrad"), options.ConvGradOptions(0, 6, 0, 0, 1, 1, 1, 1, 0, 0)),
     (options.op_kind("Conv2DGrad"), options.ConvGradOptions(0, 6, 1, 0, 0, 1, 1, 1, 0, 0)),
     (options.op_kind("DepthwiseConv2DGrad"), options.ConvGradOptions(0, 6, 1, 0, 1, 1, 1, 0, 0, 0)),
+    (options.op_kind("TransposeConvGrad"), options.ConvGradOptions(0, 6, 1, 0, 1, 0, 1, 1, 0, 0)),
+    (options.op_kind("Conv2DGrad"), options.ConvGradOptions(0, 6, 1, 0, 1, 1, 0, 1, 0, 0)),
     (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(0, 2, 1, 1, 1, 1, 0, 0)),
+    (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(2, 0, 1, 1, 1, 1, 0, 0)),
     (options.MAX_POOL_2D_GRAD, options.PoolGradOptions(2, 2, 1, 0, 1, 1, 0, 0)),
     (options.ACTIVATION_GRAD, options.ActivationGradOptions(8, 0.0)),
     (options.MEAN_SQUARED_ERROR, options.LossOptions(2, 0)),
+    (options.MEAN_SQUARED_ERROR, options.LossOptions(1, 4)),
 ]
 
 

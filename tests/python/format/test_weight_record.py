@@ -74,6 +74,14 @@ def test_version_1(model, record):
             weight_record.unpack(model.training, content[:length])
 
 
+def test_a_known_version_has_a_header_of_its_size(model, record):
+    content = later_version(weight_record.pack(model.training, record))
+    for version in (1, 2):
+        longer = with_crc(content[:4] + struct.pack("<H", version) + content[6:-4])
+        with pytest.raises(ModelError, match="damaged"):
+            weight_record.unpack(model.training, longer)
+
+
 def test_a_newer_version_says_so(model, record):
     with pytest.raises(ModelError, match="version 3"):
         weight_record.unpack_any(model.training, later_version(weight_record.pack(model.training, record)))
