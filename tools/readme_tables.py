@@ -34,8 +34,8 @@ def demo_table(summary: dict) -> str:
 def bench_table(rows: list[dict]) -> str:
     lines = ["| measurement | value | share | bar |", "|---|---:|---:|---:|"]
     for row in rows:
-        # Rows of detail are indented; they are shown where there is something to reach.
-        if (row["name"].startswith(" ") and row.get("bar") is None) or "closed" in row["name"]:
+        # Rows of detail, indented, are shown where there is something to reach; those of single ops are too many.
+        if (row["name"].startswith(" ") and row.get("bar") is None) or row["name"].startswith("TinyProp"):
             continue
         plain = f"{row['value']:.3g} {row['unit']}".strip()
         value = f"{row['value']:,}" if isinstance(row["value"], int) and row["value"] >= 1000 else plain
