@@ -1,13 +1,16 @@
-"""Descriptions of layers: complete, and right where nothing else would notice."""
+"""Descriptions of layers, and choosing among layers: complete, and right where nothing else would notice."""
 
 import pathlib
+import types
 
 import numpy as np
 import pytest
 
-from tflm_tinyprop.conversion.layer_kinds import KINDS, keras_kinds, layouts_of
+from tflm_tinyprop.conversion import layer_choice
+from tflm_tinyprop.conversion.layer_kinds import KINDS, keras_kinds, kind_of_keras, layouts_of
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.conversion.rules.layer import LayerRule
+from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import options
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -54,3 +57,52 @@ def test_multiply_accumulates(op, x, kernel, y, forward, per_output, units):
     assert kind.macs(x, kernel, y) == forward
     assert kind.macs_per_output(x, kernel, y) == per_output
     assert kind.units(kernel) == units
+
+
+@pytest.mark.parametrize(("name", "shape", "at"), [
+    ("Dense", (3, 4), lambda i, o: (o, i)),
+    ("Conv2D", (2, 3, 4, 5), lambda y, x, i, o: (o, y, x, i)),
+    ("Conv1D", (3, 4, 5), lambda x, i, o: (o, 0, x, i)),
+    ("DepthwiseConv2D", (2, 3, 4, 5), lambda y, x, i, m: (0, y, x, 5 * i + m)),
+    ("Conv2DTranspose", (2, 3, 4, 5), lambda y, x, o, i: (o, y, x, i)),
+    ("Conv1DTranspose", (3, 4, 5), lambda x, o, i: (o, 0, x, i)),
+])
+def test_where_a_weight_of_keras_goes(name, shape, at):
+    """Formulas of the documented layouts, Keras' and TFLite's."""
+    kernel = np.arange(np.prod(shape)).reshape(shape)
+    laid_out = keras_kinds()[name][1].to_op(kernel)
+    assert laid_out.size == kernel.size
+    assert all(laid_out[at(*index)] == value for index, value in np.ndenumerate(kernel))
+
+
+def test_only_layouts_of_the_op_are_tried():
+    assert len(layouts_of(4, "CONV_2D")) == len(layouts_of(3, "CONV_2D")) == 1
+    assert layouts_of(4, "FULLY_CONNECTED") == []
+    assert len(layouts_of(2)) == 1
+
+
+def test_where_an_op_has_its_input_and_its_bias():
+    tensors = [types.SimpleNamespace(shape=shape) for shape in ((4,), (6, 3, 2, 3), (2, 5, 4, 3), (6,), (2, 10, 12, 6))]
+    graph = types.SimpleNamespace(tensors=tensors)
+    op = types.SimpleNamespace(inputs=[0, 1, 2, 3], outputs=[4])
+    kind = KINDS["TRANSPOSE_CONV"]
+    assert kind.forward_macs(graph, op) == 4320 and kind.bias_of(op) == 3
+    op.inputs.pop()
+    assert kind.bias_of(op) == -1
+    assert KINDS["FULLY_CONNECTED"].bias_of(types.SimpleNamespace(inputs=[5, 6, 7])) == 7
+
+
+def test_a_subclass_is_a_layer_of_its_kind():
+    dense = type("Dense", (), {})
+    assert kind_of_keras(type("Mine", (dense,), {})())[0].op == "FULLY_CONNECTED"
+    assert kind_of_keras(type("Other", (), {})()) is None
+
+
+def test_layers_are_chosen_from_input_to_output():
+    names = ["a", "b", "c"]
+    assert layer_choice.choose(names, ["c", "a"]) == [0, 2]
+    assert layer_choice.choose(names, ["c", "c"]) == [2]
+    assert layer_choice.choose(names, 2) == [1, 2]
+    for wrong in (None, True, False, 0, 4, [], ["d"], ""):
+        with pytest.raises(ModelError, match="trainable_layers"):
+            layer_choice.choose(names, wrong)

@@ -58,4 +58,5 @@ def run(folder: pathlib.Path, seeds, jobs: int = 2, out=None):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits that it is ignored
     run(pathlib.Path(sys.argv[1]), range(int(sys.argv[2])), jobs=1)

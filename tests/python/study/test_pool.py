@@ -1,5 +1,6 @@
 """Child processes: what is finished is not repeated, what fails is recorded, what is interrupted leaves nothing."""
 
+import contextlib
 import io
 import json
 import os
@@ -77,8 +78,10 @@ def parent(tmp_path):
 
     yield start
     for process in processes:
-        if process.poll() is None:
-            process.kill()
+        # All of its session, not only itself: a server of its children would hold the pipe open.
+        for member in members(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
         process.communicate()
 
 
