@@ -143,6 +143,7 @@ def _what(error: dict) -> str:
     wanted = {
         "greater_than_equal": f"a number of at least {context.get('ge')}",
         "less_than_equal": f"a number of at most {context.get('le')}",
+        "greater_than": f"a number above {context.get('gt')}", "less_than": f"a number below {context.get('lt')}",
         "int_type": "a whole number" if isinstance(got, float) and math.isfinite(got) else "a number",
         "float_type": "a number", "finite_number": "a number", "bool_type": "true or false", "string_type": "text",
         "string_too_short": "text", "dict_type": "a mapping",

@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import numpy as np
+import pydantic.dataclasses
+from pydantic import Field
 
 from tflm_tinyprop.config import TinyPropConfig
-from tflm_tinyprop.errors import ConfigError, DataError
+from tflm_tinyprop.errors import DataError
 from tflm_tinyprop.study.data import stratified
+from tflm_tinyprop.study.fields import Count, Number, Whole
 from tflm_tinyprop.trainable_model import TrainableModel, convert
 from tflm_tinyprop.training.callbacks import Callback
 from tflm_tinyprop.training.data import prepare_inputs, prepare_labels
@@ -21,36 +25,22 @@ from tflm_tinyprop.training.trainer import Trainer
 WARMUP = 0.025  # share of the steps, as for `tinyprop train`
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=pydantic.ConfigDict(extra="forbid"))
 class TuneSettings:
-    """Everything that a trial depends on beside model and data. seeds: seed, seed + 1, ..., this many."""
+    """Everything that a trial depends on beside model and data. seeds: seed, seed + 1, ..., this many.
 
-    budget: float = 0.10
-    epochs: int = 10
-    learning_rate: float = 0.02
-    batch_size: int = 1
-    trainable_layers: str | int | Sequence[str] = "all"
-    loss: str = "sparse_categorical_crossentropy"
-    seed: int = 0
-    seeds: int = 1
-    validation_share: float = 0.2
+    convert() checks the batch size, the layers and the loss.
+    """
 
-    def __post_init__(self):
-        checks = (
-            ("budget", 0 < self.budget <= 1, "in (0, 1]"),
-            ("epochs", _whole(self.epochs) and self.epochs >= 1, "a whole number of at least 1"),
-            ("learning_rate", 0 < self.learning_rate < math.inf, "above 0"),
-            ("seed", _whole(self.seed) and self.seed >= 0, "a whole number of at least 0"),
-            ("seeds", _whole(self.seeds) and self.seeds >= 1, "a whole number of at least 1"),
-            ("validation_share", 0 < self.validation_share < 1, "in (0, 1)"),
-        )
-        for name, good, rule in checks:
-            if not good:
-                raise ConfigError(f"{name} must be {rule}, got {getattr(self, name)!r}")
-
-
-def _whole(value) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    budget: Annotated[Number, Field(gt=0, le=1)] = 0.10
+    epochs: Count = 10
+    learning_rate: Annotated[Number, Field(gt=0)] = 0.02
+    batch_size: Any = 1
+    trainable_layers: Any = "all"
+    loss: Any = "sparse_categorical_crossentropy"
+    seed: Annotated[Whole, Field(ge=0)] = 0
+    seeds: Count = 1
+    validation_share: Annotated[Number, Field(gt=0, lt=1)] = 0.2
 
 
 @dataclasses.dataclass(frozen=True)

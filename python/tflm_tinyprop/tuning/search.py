@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.errors import ConfigError
+from tflm_tinyprop.study.fields import read
 from tflm_tinyprop.tuning import journal, table
 from tflm_tinyprop.tuning.problem import EpochFigures, Problem, TuneSettings
 from tflm_tinyprop.tuning.result import Tried, TuneResult
@@ -50,9 +51,10 @@ def tune(model, x, y, *, budget: float = 0.10, trials: int = 50, epochs: int = 1
         ConfigError: a setting is out of range, or `storage` belongs to another model, data or settings.
         ModelError, DataError: as convert() and Trainer.fit.
     """
-    settings = TuneSettings(
-        budget=budget, epochs=epochs, learning_rate=learning_rate, batch_size=batch_size,
-        trainable_layers=trainable_layers, loss=loss, seed=seed, seeds=seeds, validation_share=validation_share)
+    settings = read(TuneSettings, {
+        "budget": budget, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
+        "trainable_layers": trainable_layers, "loss": loss, "seed": seed, "seeds": seeds,
+        "validation_share": validation_share}, "tune")
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise ConfigError(f"trials must be a whole number of at least 1, got {trials!r}")
     problem = Problem(model, x, y, settings)

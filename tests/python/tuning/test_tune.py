@@ -229,9 +229,13 @@ def test_best_and_front():
 
 
 @pytest.mark.parametrize(("changes", "expected"), [
-    ({"budget": 0}, "budget must be in (0, 1], got 0"), ({"budget": 1.5}, "budget must be in (0, 1]"),
-    ({"budget": float("nan")}, "budget"), ({"epochs": 0}, "epochs"), ({"learning_rate": -1}, "learning_rate"),
-    ({"seeds": 0}, "seeds"), ({"validation_share": 1}, "validation_share"), ({"trials": 0}, "trials"),
+    ({"budget": 0}, "tune.budget: expected a number above 0, got 0"),
+    ({"budget": 1.5}, "tune.budget: expected a number of at most 1, got 1.5"),
+    ({"budget": float("nan")}, "tune.budget: expected a number"), ({"epochs": 0}, "tune.epochs: expected a number of at least 1"),
+    ({"epochs": 2.5}, "tune.epochs: expected a whole number, got 2.5"), ({"seed": -1}, "tune.seed: expected a number of at least 0"),
+    ({"learning_rate": -1}, "tune.learning_rate: expected a number above 0"),
+    ({"learning_rate": float("inf")}, "tune.learning_rate"), ({"seeds": True}, "tune.seeds"), ({"seeds": 0}, "tune.seeds"),
+    ({"validation_share": 1}, "tune.validation_share: expected a number below 1, got 1"), ({"trials": 0}, "trials"),
     ({"validation_share": 0.001}, "of 40 samples 0 would be held out"), ({"loss": "hinge"}, "hinge"),
 ])
 def test_wrong_settings(model, data, changes, expected):
