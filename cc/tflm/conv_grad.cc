@@ -37,24 +37,26 @@ ConvShape ShapeOf(const WindowOptions& window, const LayerGradTensors& tensors) 
   return s;
 }
 
-// True if the filter reaches the input from the first output of an axis to the last, as it does with
-// TensorFlow's paddings. No index computed from such an axis overflows.
-bool IsConsistentAxis(int64_t input, int64_t output, int64_t filter, int64_t stride, int64_t dilation,
-                      int64_t pad) {
+// True if the filter reaches the input from the first output of an axis to the last, as it does with TensorFlow's paddings,
+// and if no offset that a kernel computes overflows. step: elements from one position of the input to the next.
+bool IsConsistentAxis(int64_t input, int64_t output, int64_t filter, int64_t stride, int64_t dilation, int64_t pad,
+                      int64_t step) {
   const int64_t reach = (filter - 1) * dilation + 1;
-  return pad < reach && (output - 1) * stride - pad < input && input + reach <= INT32_MAX;
+  const int64_t most = INT32_MAX / step;
+  return pad < reach && (output - 1) * stride - pad < input && input + reach <= most && stride <= most && dilation <= most;
 }
 
 // The same for both axes, whichever of the two maps the filter slides over.
 bool AreConsistentAxes(ConvType type, const ConvShape& s) {
   if (type == ConvType::kTransposed) {
     return s.dilation_height == 1 && s.dilation_width == 1 &&
-           IsConsistentAxis(s.output_height, s.input_height, s.filter_height, s.stride_height, 1, s.pad_top) &&
-           IsConsistentAxis(s.output_width, s.input_width, s.filter_width, s.stride_width, 1, s.pad_left);
+           IsConsistentAxis(s.output_height, s.input_height, s.filter_height, s.stride_height, 1, s.pad_top, 1) &&
+           IsConsistentAxis(s.output_width, s.input_width, s.filter_width, s.stride_width, 1, s.pad_left, 1);
   }
-  return IsConsistentAxis(s.input_height, s.output_height, s.filter_height, s.stride_height, s.dilation_height,
-                          s.pad_top) &&
-         IsConsistentAxis(s.input_width, s.output_width, s.filter_width, s.stride_width, s.dilation_width, s.pad_left);
+  return IsConsistentAxis(s.input_height, s.output_height, s.filter_height, s.stride_height, s.dilation_height, s.pad_top,
+                          int64_t{s.input_width} * s.input_channels) &&
+         IsConsistentAxis(s.input_width, s.output_width, s.filter_width, s.stride_width, s.dilation_width, s.pad_left,
+                          s.input_channels);
 }
 
 // Weights that one element of delta meets; of a transposed convolution on average, rounded, since strides leave some out.
@@ -63,6 +65,7 @@ int32_t MacsPerGradient(ConvType type, const ConvShape& s, int32_t weights) {
   if (type != ConvType::kTransposed) return filter;
   const int64_t positions = int64_t{s.output_height} * s.output_width;
   const int64_t macs = (2 * int64_t{s.input_height} * s.input_width * filter + positions) / (2 * positions);
+  if (macs > INT32_MAX / 2) return INT32_MAX / 2;  // counted twice: in the hand-down and in the update
   return macs > 1 ? static_cast<int32_t>(macs) : 1;
 }
 
@@ -80,11 +83,7 @@ void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
                                    : weights[3] == s.input_channels,
                  "needs weights that fit the input's channels");
   check->Require(AreConsistentAxes(kind.type, s),
-                 "needs strides and paddings that keep the filter on the input");
-  // From one tap of a filter to the next below or beside it, in elements.
-  check->Require(int64_t{s.dilation_height} * s.input_width * s.input_channels <= INT32_MAX &&
-                     int64_t{s.dilation_width} * s.input_channels <= INT32_MAX,
-                 "has a dilation that is too large");
+                 "needs strides, dilations and paddings that keep the filter on the input");
 }
 
 bool HasRank4(api::Tensor tensor) { return !tensor.exists() || tensor.rank() == 4; }
