@@ -242,8 +242,8 @@ constexpr int32_t Offset(Field field) {
 }
 
 struct MetadataHeader {
-  static constexpr uint32_t kLatestVersion = 2;
-  static constexpr int32_t kBytes[] = {84, 88};  // of each version, from 1 on
+  static constexpr uint32_t kLatestVersion = 3;
+  static constexpr int32_t kBytes[] = {84, 88, 92};  // of each version, from 1 on
 
   static constexpr char kMagic[] = "TPRP";  // at 0
   static constexpr U16 kVersion{4};
@@ -266,6 +266,7 @@ struct MetadataHeader {
   static constexpr F32 kConfig{52};
   static constexpr U16 kLayerRecordSize{84};
   static constexpr U16 kVariableRecordSize{86};
+  static constexpr U32 kCrc{88};
 };
 
 struct LayerRecordLayout {

@@ -47,7 +47,7 @@ Status TrainingMetadata::Parse(Span<const uint8_t> entry) {
   TrainingMetadata parsed;
   parsed.entry_ = entry;
   if (parsed.Get(Header::kVersion) > static_cast<int32_t>(Header::kLatestVersion)) return Status::kMetadataNewer;
-  if (!parsed.FindRecords() || !parsed.RecordsAreIntact()) return Status::kMetadataDamaged;
+  if (!parsed.FindRecords() || !parsed.CrcIsRight() || !parsed.RecordsAreIntact()) return Status::kMetadataDamaged;
   *this = parsed;
   return Status::kOk;
 }
@@ -70,6 +70,17 @@ bool TrainingMetadata::FindRecords() {
   variables_ = static_cast<int32_t>(variables);
   names_ = static_cast<int32_t>(names);
   return true;
+}
+
+// Asked by the header's size, not by its version, of which a flipped bit may make an earlier one.
+bool TrainingMetadata::CrcIsRight() const {
+  constexpr int32_t kAt = wire::Offset(Header::kCrc), kBytes = 4;
+  constexpr uint8_t kZeros[kBytes] = {};
+  if (Get(Header::kHeaderSize) < kAt + kBytes) return true;  // written before there was one
+  uint32_t crc = Crc32(0, entry_.data, kAt);
+  crc = Crc32(crc, kZeros, kBytes);
+  crc = Crc32(crc, entry_.data + kAt + kBytes, static_cast<uint32_t>(entry_.size - kAt - kBytes));
+  return crc == Get(Header::kCrc);
 }
 
 bool TrainingMetadata::RecordsAreIntact() const {

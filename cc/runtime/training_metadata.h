@@ -50,6 +50,7 @@ class TrainingMetadata {
   using Header = wire::MetadataHeader;
 
   bool FindRecords();
+  bool CrcIsRight() const;
   bool RecordsAreIntact() const;
   uint32_t ComputeFingerprint() const;
   int32_t LayerOffset(int32_t l) const { return layers_ + (l - 1) * layer_size_; }

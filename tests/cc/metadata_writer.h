@@ -22,9 +22,10 @@ struct VariableFields {
   VariableRole role;
 };
 
-// Bytes of an entry of version 1. name_bytes: of all names with their ends.
-constexpr int32_t MetadataSize(int32_t layers, int32_t variables, int32_t name_bytes) {
-  return wire::MetadataHeader::kBytes[0] + layers * wire::LayerRecordLayout::kBytes[0] +
+// Bytes of an entry. name_bytes: of all names with their ends.
+constexpr int32_t MetadataSize(int32_t layers, int32_t variables, int32_t name_bytes,
+                               uint32_t version = wire::MetadataHeader::kLatestVersion) {
+  return wire::MetadataHeader::kBytes[version - 1] + layers * wire::LayerRecordLayout::kBytes[0] +
          variables * wire::VariableRecordLayout::kBytes[0] + name_bytes;
 }
 
@@ -43,11 +44,17 @@ class MetadataWriter {
   using Header = wire::MetadataHeader;
 
   // bytes: of MetadataSize, zeros.
-  constexpr MetadataWriter(uint8_t* bytes, int32_t size, int32_t layers, int32_t variables)
-      : bytes_(bytes), layers_(layers), names_(MetadataSize(layers, variables, 0)) {
+  constexpr MetadataWriter(uint8_t* bytes, int32_t size, int32_t layers, int32_t variables,
+                           uint32_t version = Header::kLatestVersion)
+      : bytes_(bytes), size_(size), layers_(layers), version_(version),
+        names_(MetadataSize(layers, variables, 0, version)) {
     for (int32_t i = 0; Header::kMagic[i] != '\0'; ++i) bytes[i] = static_cast<uint8_t>(Header::kMagic[i]);
-    Put(Header::kVersion, 1);
-    Put(Header::kHeaderSize, static_cast<uint32_t>(Header::kBytes[0]));
+    Put(Header::kVersion, version);
+    Put(Header::kHeaderSize, static_cast<uint32_t>(Header::kBytes[version - 1]));
+    if (version >= 2) {
+      Put(Header::kLayerRecordSize, static_cast<uint32_t>(wire::LayerRecordLayout::kBytes[0]));
+      Put(Header::kVariableRecordSize, static_cast<uint32_t>(wire::VariableRecordLayout::kBytes[0]));
+    }
     Put(Header::kSize, static_cast<uint32_t>(size));
     Put(Header::kLayers, static_cast<uint32_t>(layers));
     Put(Header::kVariables, static_cast<uint32_t>(variables));
@@ -73,7 +80,7 @@ class MetadataWriter {
   }
   constexpr void AddLayer(const LayerFields& layer) {
     using Layout = wire::LayerRecordLayout;
-    const int32_t at = Header::kBytes[0] + next_layer_++ * Layout::kBytes[0];
+    const int32_t at = Header::kBytes[version_ - 1] + next_layer_++ * Layout::kBytes[0];
     Put(Layout::kOperator, layer.op, at);
     Put(Layout::kGradients, layer.gradients, at);
     Put(Layout::kUpdateMacs, layer.update_macs, at);
@@ -87,7 +94,7 @@ class MetadataWriter {
   }
   constexpr void AddVariable(const VariableFields& variable) {
     using Layout = wire::VariableRecordLayout;
-    const int32_t at = MetadataSize(layers_, next_variable_++, 0);
+    const int32_t at = MetadataSize(layers_, next_variable_++, 0, version_);
     Put(Layout::kInitial, variable.initial, at);
     Put(Layout::kVariable, variable.variable, at);
     Put(Layout::kElements, variable.elements, at);
@@ -97,7 +104,7 @@ class MetadataWriter {
     crc_ = ConstantCrc(crc_, bytes_ + at + wire::Offset(Layout::kRole), 2);
     crc_ = ConstantCrc(crc_, bytes_ + at + wire::Offset(Layout::kElements), 4);
   }
-  // Last: the fingerprint covers the variables and the loss.
+  // Last: the fingerprint covers the variables and the loss, the CRC all that was put before.
   constexpr void PutLoss(LossKind loss, const char* name) {
     Put(Header::kLoss, static_cast<uint32_t>(loss));
     for (const char* c = name; *c != '\0'; ++c) {
@@ -105,6 +112,7 @@ class MetadataWriter {
       crc_ = ConstantCrc(crc_, &byte, 1);
     }
     Put(Header::kFingerprint, crc_);
+    if (version_ >= 3) Put(Header::kCrc, ConstantCrc(0, bytes_, size_));
   }
 
  private:
@@ -113,7 +121,9 @@ class MetadataWriter {
   }
 
   uint8_t* bytes_;
-  int32_t layers_, names_;
+  int32_t size_, layers_;
+  uint32_t version_;
+  int32_t names_;
   int32_t next_layer_ = 0, next_variable_ = 0, name_bytes_ = 0;
   uint32_t crc_ = 0;
 };

@@ -92,8 +92,9 @@ def _weight_table() -> str:
 def spec_tables() -> dict[str, str]:
     """Content of SPEC.md's tables by their markers' names."""
     header = tables.METADATA_HEADER
-    sizes = {"version": f"version = 1, or {header.version} if a record is longer than in version 1",
-             "header_size": f"header size = {header.size(1)}, in version 2 {header.size(2)}"}
+    sizes = {"version": f"version = {header.version}; files before the CRC have 1, or 2 if a record is longer than in version 1",
+             "header_size": "header size = " + ", ".join(
+                 f"{header.size(version)} in version {version}" for version in range(1, header.version + 1))}
     return {
         **{struct.name: options_table(struct) for struct in OPTIONS},
         "WindowOptions": struct_table(tables.WINDOW, types=False),

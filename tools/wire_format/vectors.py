@@ -45,20 +45,29 @@ def example_metadata(batch_size: int = 3, loss: int = 1) -> metadata.TrainingMet
 
 
 def grown(entry: bytes, training: metadata.TrainingMetadata) -> bytes:
-    """The same entry as a later writer might store it: version 2, with bytes behind every struct that nobody knows yet."""
+    """The same entry as a later writer might store it: with bytes behind every struct that nobody knows yet."""
     more = b"\xa5" * 8
     header = tables.METADATA_HEADER
-    values = header.unpack(entry, 1, size=header.size(1))
-    at, records = header.size(1), b""
+    values = header.unpack(entry, header.version, size=header.size())
+    at, records = header.size(), b""
     for layout, count in ((tables.LAYER_RECORD, len(training.layers)), (tables.VARIABLE_RECORD, len(training.variables))):
         for _ in range(count):
             records += entry[at : at + layout.size(1)] + more
             at += layout.size(1)
-    size = header.size(2) + len(more)
+    size = header.size() + len(more)
     values.update(
-        version=2, header_size=size, size=size + len(records) + len(entry) - at, config=list(values["config"]),
+        header_size=size, size=size + len(records) + len(entry) - at, config=list(values["config"]),
         layer_record_size=tables.LAYER_RECORD.size(1) + len(more), variable_record_size=tables.VARIABLE_RECORD.size(1) + len(more))
-    return header.pack(values, 2) + more + records + entry[at:]
+    return metadata.sign(header.pack(values) + more + records + entry[at:])
+
+
+def before_crc(entry: bytes) -> bytes:
+    """The same entry as it was written before there was a CRC: version 1."""
+    header = tables.METADATA_HEADER
+    values = header.unpack(entry, header.version, size=header.size())
+    size = header.size(1)
+    values.update(version=1, header_size=size, size=size + len(entry) - header.size())
+    return header.pack(values, 1) + entry[header.size() :]
 
 
 def _metadata_vectors() -> list[str]:
@@ -67,7 +76,7 @@ def _metadata_vectors() -> list[str]:
     text = " ".join(f"{name}={getattr(training, name)}" for name in (
         "fingerprint", "batch_size", "model_inputs", "model_outputs", "label_input", "control_input", "loss_output",
         "statistics_output", "first_variable_output", "forward_macs", "backward_macs"))
-    return [f'METADATA("{content.hex()}", "{text}")' for content in (entry, grown(entry, training))]
+    return [f'METADATA("{content.hex()}", "{text}")' for content in (entry, grown(entry, training), before_crc(entry))]
 
 
 def _weight_vectors() -> list[str]:
@@ -84,5 +93,5 @@ def vectors() -> str:
     return "\n".join([
         "// Bytes as they are stored, in hexadecimal, and the fields in them. Written by `make generate`; C++ and Python tests read it.",
         "//   OPTIONS(op, struct, bytes, fields)", *_options_vectors(),
-        "//   METADATA(bytes, fields): an entry, and the same one as a later writer might store it", *_metadata_vectors(),
+        "//   METADATA(bytes, fields): an entry, and the same one as a later writer and as an earlier one store it", *_metadata_vectors(),
         "//   WEIGHT_HEADER(bytes, fields)", *_weight_vectors(), ""])

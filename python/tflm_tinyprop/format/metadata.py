@@ -31,6 +31,8 @@ from tflm_tinyprop.format.tables import (
 
 ENTRY = "TINYPROP"
 VERSION = HEADER.version
+_CRC_AT = HEADER.offset("crc")
+_CRC_SINCE = next(field.since for field in HEADER.fields() if field.name == "crc")
 
 KERNEL, BIAS, STATE = range(len(tables.ROLES))
 ROLES = dict(enumerate(tables.ROLES))
@@ -118,10 +120,20 @@ class TrainingMetadata:
             "magic": MAGIC, "fingerprint": self.fingerprint, "loss": LOSSES.index(self.loss),
             "layers": len(self.layers), "variables": len(self.variables), "config": self.config.control(0.0),
         }
-        version = HEADER.version_for(values)
+        version = max(HEADER.version_for(values), _CRC_SINCE)
         size = HEADER.size(version)
         values.update(version=version, header_size=size, size=size + len(records) + len(names))
-        return HEADER.pack(values, version) + records + names
+        return sign(HEADER.pack(values, version) + records + names)
+
+
+def sign(entry: bytes) -> bytes:
+    """The entry with the CRC that it should have."""
+    return entry[:_CRC_AT] + struct.pack("<I", crc_of(entry)) + entry[_CRC_AT + 4 :]
+
+
+def crc_of(entry: bytes) -> int:
+    """CRC-32 of an entry whose header has one."""
+    return zlib.crc32(entry[_CRC_AT + 4 :], zlib.crc32(bytes(4), zlib.crc32(entry[:_CRC_AT])))
 
 
 def unpack(data: bytes, source: str = "the model") -> TrainingMetadata:
@@ -136,6 +148,9 @@ def unpack(data: bytes, source: str = "the model") -> TrainingMetadata:
         header = HEADER.unpack(data, version, size=header_size)
         if header["size"] != len(data):
             raise LayoutError(f"{len(data)} bytes, expected {header['size']}")
+        # By the header's size, not by its version, of which a flipped bit may make an earlier one.
+        if header_size >= _CRC_AT + 4 and struct.unpack_from("<I", data, _CRC_AT)[0] != crc_of(data):
+            raise LayoutError("the CRC does not match")
         metadata = _unpack_records(data, header)
     except NewerVersionError as error:
         raise ModelError(f"{source}: metadata entry {ENTRY} has {error}; update tflm_tinyprop") from None

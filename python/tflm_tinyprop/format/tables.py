@@ -178,6 +178,7 @@ METADATA_HEADER = Struct("MetadataHeader", "Header", (
     # So that records may grow as the header does.
     Field("layer_record_size", "u16", "bytes of a layer record", since=2, default=LAYER_RECORD.size(1)),
     Field("variable_record_size", "u16", "bytes of a variable record", since=2, default=VARIABLE_RECORD.size(1)),
+    Field("crc", "u32", "CRC-32 (as in zlib) over the whole entry with zeros in this place", since=3),
 ))
 
 # Weight record ----------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ class ScriptedGraph {
   static constexpr int32_t kInputs = 3, kOutputs = 4, kLayers = 2, kVariables = 3;
   static constexpr uint64_t kForwardMacs = 100, kBackwardMacs = 26;
 
-  explicit ScriptedGraph(int32_t batch = 1, LossKind loss = LossKind::kSparseCategoricalCrossentropy)
+  explicit ScriptedGraph(int32_t batch = 1, LossKind loss = LossKind::kSparseCategoricalCrossentropy,
+                         uint32_t metadata_version = wire::MetadataHeader::kLatestVersion)
       : batch(batch),
         is_sparse(loss == LossKind::kSparseCategoricalCrossentropy),
         x(batch * kInputs),
@@ -34,7 +35,7 @@ class ScriptedGraph {
         variables{std::vector<float>(6, 1.0f), std::vector<float>(8, 2.0f), std::vector<float>(1 + kLayers)} {
     inputs = {View(x), is_sparse ? View(classes) : View(targets), View(control)};
     outputs = {View(y), View(loss_value), View(statistics), View(variables[0]), View(variables[1]), View(variables[2])};
-    WriteMetadata(loss);
+    WriteMetadata(loss, metadata_version);
   }
   ScriptedGraph(const ScriptedGraph&) = delete;
 
@@ -99,10 +100,10 @@ class ScriptedGraph {
     return true;
   }
 
-  void WriteMetadata(LossKind loss) {
+  void WriteMetadata(LossKind loss, uint32_t version) {
     constexpr char kFirst[] = "hidden", kLast[] = "logits";
-    entry.resize(static_cast<size_t>(testing::MetadataSize(kLayers, kVariables, sizeof kFirst + sizeof kLast)));
-    testing::MetadataWriter writer(entry.data(), static_cast<int32_t>(entry.size()), kLayers, kVariables);
+    entry.resize(static_cast<size_t>(testing::MetadataSize(kLayers, kVariables, sizeof kFirst + sizeof kLast, version)));
+    testing::MetadataWriter writer(entry.data(), static_cast<int32_t>(entry.size()), kLayers, kVariables, version);
     writer.Put(wire::MetadataHeader::kBatchSize, static_cast<uint32_t>(batch));
     writer.Put(wire::MetadataHeader::kOriginalTensors, 10);
     writer.Put(wire::MetadataHeader::kForwardMacs, kForwardMacs);

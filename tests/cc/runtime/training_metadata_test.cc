@@ -21,7 +21,10 @@ constexpr size_t kLayers = wire::MetadataHeader::kBytes[0], kLayerSize = wire::L
 constexpr size_t kVariables = kLayers + 2 * kLayerSize, kVariableSize = wire::VariableRecordLayout::kBytes[0];
 constexpr size_t kNames = kVariables + 3 * kVariableSize;
 
-std::vector<uint8_t> GoodEntry() { return ScriptedGraph().entry; }
+// Of version 1, which has no CRC that would find everything first.
+std::vector<uint8_t> GoodEntry() {
+  return ScriptedGraph(1, LossKind::kSparseCategoricalCrossentropy, 1).entry;
+}
 
 void Set(std::vector<uint8_t>* entry, size_t offset, uint32_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) (*entry)[offset + static_cast<size_t>(i)] = static_cast<uint8_t>(value >> 8 * i);
@@ -37,6 +40,15 @@ void Sign(std::vector<uint8_t>* entry, size_t count = 3) {
   }
   constexpr char kLoss[] = "sparse_categorical_crossentropy";
   Set(entry, 12, Crc32(crc, kLoss, sizeof kLoss - 1), 4);
+}
+
+constexpr size_t kCrcAt = wire::Offset(wire::MetadataHeader::kCrc);
+
+// Makes the CRC right again if there is one.
+void SignCrc(std::vector<uint8_t>* entry) {
+  if (entry->size() < kCrcAt + 4 || ((*entry)[6] | (*entry)[7] << 8) < static_cast<int>(kCrcAt + 4)) return;
+  Set(entry, kCrcAt, 0, 4);
+  Set(entry, kCrcAt, Crc32(0, entry->data(), static_cast<uint32_t>(entry->size())), 4);
 }
 
 // Everything that can be asked for; returned, so that nothing is left out.
@@ -70,6 +82,12 @@ Status ParseAndRead(const std::vector<uint8_t>& entry) {
   CHECK(metadata.is_parsed() == (status == Status::kOk));
   if (status == Status::kOk) CHECK(ReadAll(metadata) > 0);
   return status;
+}
+
+// The same with a right CRC, so that it is the other checks that find what is wrong.
+Status ParseSigned(std::vector<uint8_t> entry) {
+  SignCrc(&entry);
+  return ParseAndRead(entry);
 }
 
 template <typename Change>
@@ -122,6 +140,27 @@ TEST_CASE("a changed byte is damage or can be read without leaving the entry") {
   CHECK(accepted > 0);
 }
 
+TEST_CASE("a flipped bit is found, wherever it is") {
+  for (const std::vector<uint8_t>& entry : {ScriptedGraph().entry, ScriptedGraph(3, LossKind::kMeanSquaredError).entry}) {
+    REQUIRE(ParseAndRead(entry) == Status::kOk);
+    for (size_t bit = 0; bit < 8 * entry.size(); ++bit) {
+      CAPTURE(bit);
+      std::vector<uint8_t> changed = entry;
+      changed[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+      const Status status = ParseAndRead(changed);
+      CHECK((status == Status::kMetadataDamaged || status == Status::kMetadataNewer));
+    }
+  }
+}
+
+TEST_CASE("entries without a CRC are read as before") {
+  for (const uint32_t version : {1u, 2u}) {
+    const ScriptedGraph graph(2, LossKind::kCategoricalCrossentropy, version);
+    CHECK(graph.entry.size() == static_cast<size_t>(wire::MetadataHeader::kBytes[version - 1]) + kNames - kLayers + 14);
+    CHECK(ParseAndRead(graph.entry) == Status::kOk);
+  }
+}
+
 TEST_CASE("counts that leave the entry are damage") {
   for (const uint32_t count : {3u, 4u, 100u, 0xffffu}) {
     CHECK(IsDamage([&](auto* entry) { Set(entry, 20, count, 2); }));
@@ -162,16 +201,16 @@ TEST_CASE("each field has its range") {
   CHECK(ParseAndRead(largest) == Status::kMetadataNewer);
 }
 
-// The entry of version 2 in which every struct has `more` bytes that nobody knows yet.
-std::vector<uint8_t> GrownEntry(size_t more) {
+// The entry in which every struct has `more` bytes that nobody knows yet.
+std::vector<uint8_t> GrownEntry(size_t more, uint32_t version = wire::MetadataHeader::kLatestVersion) {
   const std::vector<uint8_t> old = GoodEntry(), unknown(more, 0xa5);
   const auto append = [&](std::vector<uint8_t>* to, size_t begin, size_t end) {
     to->insert(to->end(), old.begin() + static_cast<long>(begin), old.begin() + static_cast<long>(end));
     to->insert(to->end(), unknown.begin(), unknown.end());
   };
   std::vector<uint8_t> entry(old.begin(), old.begin() + kLayers);
-  entry.resize(static_cast<size_t>(wire::MetadataHeader::kBytes[1]) + more);
-  Set(&entry, 4, 2, 2);
+  entry.resize(static_cast<size_t>(wire::MetadataHeader::kBytes[version - 1]) + more);
+  Set(&entry, 4, version, 2);
   Set(&entry, 6, static_cast<uint32_t>(entry.size()), 2);
   Set(&entry, 84, static_cast<uint32_t>(kLayerSize + more), 2);
   Set(&entry, 86, static_cast<uint32_t>(kVariableSize + more), 2);
@@ -179,6 +218,7 @@ std::vector<uint8_t> GrownEntry(size_t more) {
   for (size_t v = 0; v < 3; ++v) append(&entry, kVariables + v * kVariableSize, kVariables + (v + 1) * kVariableSize);
   entry.insert(entry.end(), old.begin() + static_cast<long>(kNames), old.end());
   Set(&entry, 8, static_cast<uint32_t>(entry.size()), 4);
+  SignCrc(&entry);
   return entry;
 }
 
@@ -193,14 +233,14 @@ TEST_CASE("structs that have grown are read as far as they are known") {
     CHECK(ReadAll(metadata) == ReadAll(old));
     CHECK(metadata.Layer(2).name == std::string("logits"));
     for (size_t size = 1; size < entry.size(); ++size) {
-      CHECK(ParseAndRead({entry.begin(), entry.begin() + static_cast<long>(size)}) == Status::kMetadataDamaged);
+      CHECK(ParseSigned({entry.begin(), entry.begin() + static_cast<long>(size)}) == Status::kMetadataDamaged);
     }
     for (const size_t field : {size_t{84}, size_t{86}}) {
       std::vector<uint8_t> changed = entry;
       Set(&changed, field, (field == 84 ? kLayerSize : kVariableSize) - 1, 2);  // shorter than the known fields
-      CHECK(ParseAndRead(changed) == Status::kMetadataDamaged);
+      CHECK(ParseSigned(changed) == Status::kMetadataDamaged);
       Set(&changed, field, 0xffff, 2);
-      CHECK(ParseAndRead(changed) == Status::kMetadataDamaged);
+      CHECK(ParseSigned(changed) == Status::kMetadataDamaged);
     }
   }
 }
@@ -223,7 +263,7 @@ TEST_CASE("structs of version 2 have all its fields") {
   Set(&entry, kLayers + 2, kVariableSize, 2);
   CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
   // Layer records without their last reserved byte: all that is read of them is there.
-  entry = GrownEntry(0);
+  entry = GrownEntry(0, 2);
   const std::ptrdiff_t layers = wire::MetadataHeader::kBytes[1], layer_size = kLayerSize, variable_size = kVariableSize;
   Set(&entry, 84, kLayerSize - 1, 2);
   for (std::ptrdiff_t l = 2; l >= 1; --l) entry.erase(entry.begin() + layers + l * layer_size - 1);
@@ -231,7 +271,7 @@ TEST_CASE("structs of version 2 have all its fields") {
   CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
   // Variable records without the high byte of their role, which then is the first byte of what follows: of the next
   // record, 0 here, or of the names.
-  entry = GrownEntry(0);
+  entry = GrownEntry(0, 2);
   Set(&entry, 86, kVariableSize - 1, 2);
   const std::ptrdiff_t variables = layers + 2 * layer_size;
   for (std::ptrdiff_t v = 3; v >= 1; --v) entry.erase(entry.begin() + variables + v * variable_size - 1);
@@ -246,7 +286,7 @@ TEST_CASE("the most and largest records there could be leave the entry") {
     std::vector<uint8_t> entry = GrownEntry(0);
     Set(&entry, field, 0xffff, 2);
     Set(&entry, field == 84 ? 20 : 22, 0xffff, 2);
-    CHECK(ParseAndRead(entry) == Status::kMetadataDamaged);
+    CHECK(ParseSigned(entry) == Status::kMetadataDamaged);
   }
 }
 

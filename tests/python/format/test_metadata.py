@@ -36,7 +36,33 @@ def test_every_truncation_is_damage(model):
 ], ids=["longer", "fingerprint", "batch 0", "version 0", "loss"])
 def test_damage_is_found(model, change, what):
     with pytest.raises(ModelError, match=f"damaged.*{what}"):
-        metadata.unpack(change(model.training.pack()))
+        metadata.unpack(metadata.sign(change(model.training.pack())))
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(model):
+    content = model.training.pack()
+    for bit in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(ModelError, match="damaged|update"):
+            metadata.unpack(bytes(changed))
+
+
+def test_a_bit_flipped_in_the_file_is_found_when_it_is_loaded(model, tmp_path):
+    at = model.data.index(model.training.pack()) + tables.METADATA_HEADER.offset("config") + 3
+    path = tmp_path / "flipped.tflite"
+    path.write_bytes(model.data[:at] + bytes([model.data[at] ^ 0x40]) + model.data[at + 1 :])
+    with pytest.raises(ModelError, match="TINYPROP is damaged .the CRC does not match.; convert the model again"):
+        tp.load(path)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_entries_without_a_crc_are_read(model, version):
+    header, content = tables.METADATA_HEADER, model.training.pack()
+    values = header.unpack(content, header.version, size=header.size())
+    size = header.size(version)
+    values.update(version=version, header_size=size, size=len(content) - header.size() + size)
+    assert metadata.unpack(header.pack(values, version) + content[header.size() :]) == model.training
 
 
 def test_a_layer_of_which_only_the_bias_is_trained_is_trained(model):
@@ -48,23 +74,26 @@ def test_a_layer_of_which_only_the_bias_is_trained_is_trained(model):
 
 def test_a_newer_version_says_so(model):
     content = model.training.pack()
-    with pytest.raises(ModelError, match="version 3.*update"):
-        metadata.unpack(content[:4] + b"\x03\x00" + content[6:])
+    newer = metadata.VERSION + 1
+    with pytest.raises(ModelError, match=f"version {newer}.*update"):
+        metadata.unpack(content[:4] + struct.pack("<H", newer) + content[6:])
 
 
 @pytest.mark.parametrize("more", [0, 2, 9])
 def test_structs_that_have_grown_are_read_as_far_as_they_are_known(model, more):
     content, training = model.training.pack(), model.training
     layer_size, variable_size = tables.LAYER_RECORD.size(), tables.VARIABLE_RECORD.size()
-    unknown, at = b"\xa5" * more, tables.METADATA_HEADER.size(1)
+    header = tables.METADATA_HEADER
+    unknown, at = b"\xa5" * more, header.size()
     records = b""
     for size in [layer_size] * len(training.layers) + [variable_size] * len(training.variables):
         records += content[at : at + size] + unknown
         at += size
-    header = content[: tables.METADATA_HEADER.size(1)] + struct.pack("<HH", layer_size + more, variable_size + more) + unknown
-    rest = records + content[at:]
-    header = header[:4] + struct.pack("<HHI", 2, len(header), len(header) + len(rest)) + header[12:]
-    assert metadata.unpack(header + rest) == training
+    rest = unknown + records + content[at:]
+    values = header.unpack(content, header.version, size=header.size())
+    values.update(header_size=header.size() + more, size=header.size() + len(rest),
+                  layer_record_size=layer_size + more, variable_record_size=variable_size + more)
+    assert metadata.unpack(metadata.sign(header.pack(values) + rest)) == training
 
 
 def test_the_fingerprint_depends_on_the_variables_alone(model):

@@ -6,6 +6,7 @@ import pytest
 from runtime_abi import METADATA_DAMAGED, METADATA_NEWER, NOT_TRAINABLE, OK, parse_metadata
 
 import tflm_tinyprop as tp
+from tflm_tinyprop.format import metadata
 
 
 def models():
@@ -49,8 +50,8 @@ def test_every_truncation_is_damage(training):
 
 def test_a_newer_version_says_so(training):
     content = training.pack()
-    assert parse_metadata(content[:4] + b"\x03\x00" + content[6:])[0] == METADATA_NEWER
-    assert parse_metadata(content[:4] + b"\x02\x00" + content[6:])[0] == METADATA_DAMAGED  # it is shorter than that
+    newer = (metadata.VERSION + 1).to_bytes(2, "little")
+    assert parse_metadata(content[:4] + newer + content[6:])[0] == METADATA_NEWER
     assert parse_metadata(content[:4] + b"\x00\x00" + content[6:])[0] == METADATA_DAMAGED
 
 
@@ -59,7 +60,7 @@ def test_damage_is_found_or_harmless(training):
     content = training.pack()
     for position in range(len(content)):
         for value in (0x00, 0xFF, content[position] ^ 0x80):
-            changed = content[:position] + bytes([value]) + content[position + 1 :]
+            changed = metadata.sign(content[:position] + bytes([value]) + content[position + 1 :])
             status, fields = parse_metadata(changed)
             assert status in (OK, METADATA_DAMAGED, METADATA_NEWER)
             if status == OK:
