@@ -159,7 +159,7 @@ class _Builder:
             request = GradientRequest(
                 op=op,
                 name=layer.layer.name if layer else f"{op.kind.lower()}_{index}",
-                delta=deltas[op.outputs[0]],
+                deltas=tuple(deltas.get(t) for t in op.outputs),
                 activation_done=at_output,
                 layer=layer.number if layer else 0,
                 layers_above=len(self.plan.layers) - layer.number if layer else 0,

@@ -156,7 +156,7 @@ class Graph:
 
     def add_constant(self, name: str, values: np.ndarray) -> int:
         """Appends a constant and returns its index."""
-        values = np.ascontiguousarray(values)
+        values = np.asarray(values, order="C")
         return self.add_tensor(Tensor(name, values.shape, values.dtype, values.reshape(-1).view(np.uint8).copy()))
 
     def producers(self) -> dict[int, int]:

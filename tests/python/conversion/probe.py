@@ -12,6 +12,8 @@ import tflm_tinyprop as tp
 from tflm_tinyprop.format.graph import Graph, Op, Tensor, builtin_options, write_graph
 
 FLOAT = np.dtype(np.float32)
+CONFIGURATIONS = 300  # of each kind of op
+SEED = 31
 RATE = 256.0  # large, because what is read is the difference of float32 weights
 
 
@@ -38,9 +40,12 @@ class Probe:
         return self.graph.add_constant(name or f"constant_{len(self.graph.tensors)}", np.asarray(values))
 
     def op(self, kind: str, inputs: list[int], shape, raw=None, name: str | None = None) -> int:
-        output = self.tensor(name or f"{kind.lower()}_{len(self.graph.tensors)}", shape)
-        self.graph.ops.append(Op(kind, inputs, [output], raw=raw))
-        return output
+        return self.op_with_outputs(kind, inputs, [shape], raw, name)[0]
+
+    def op_with_outputs(self, kind: str, inputs: list[int], shapes, raw=None, name: str | None = None) -> list[int]:
+        outputs = [self.tensor(name or f"{kind.lower()}_{len(self.graph.tensors)}", shape) for shape in shapes]
+        self.graph.ops.append(Op(kind, inputs, outputs, raw=raw))
+        return outputs
 
     def reshape(self, tensor: int, shape) -> int:
         target = self.constant(np.array(shape, np.int32))
@@ -69,3 +74,42 @@ def assert_gradients_close(actual, expected, tolerance: float = 1e-4, what: str 
     scale = max(np.abs(expected).max(), 1e-3)
     worst = np.abs(actual - expected).max() / scale
     assert worst <= tolerance, f"{what} differs by {worst:.1e} of its largest element"
+
+
+def tensorflow_gradient(function, values, target):
+    """Gradient of the sum of the samples' own losses at the input, [B, ...]."""
+    import tensorflow as tf
+
+    x = tf.constant(values)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = function(x)
+        loss = tf.reduce_sum(tf.reduce_mean(tf.reshape((y - target) ** 2, [len(values), -1]), axis=1))
+    return tape.gradient(loss, x).numpy(), y.numpy()
+
+
+def check(values, build, function, generator):
+    """build(probe) -> output tensor; function: the same in TensorFlow."""
+    probe = Probe(values)
+    output = build(probe)
+    shape = probe.graph.tensors[output].shape
+    target = generator.normal(size=shape).astype(np.float32)
+    expected, y = tensorflow_gradient(function, probe.values, target)
+    actual, _, predictions = probe.step(output, target)
+    np.testing.assert_allclose(predictions, y, rtol=1e-4, atol=1e-5)
+    assert_gradients_close(actual, expected)
+
+
+def each_configuration(name: str, count: int = CONFIGURATIONS):
+    """Generators of the configurations; the seed is printed for a failing one."""
+    for number in range(count):
+        print(f"seed [{SEED}, {number}] of {name}")
+        yield np.random.default_rng([SEED, number])
+
+
+def random_map(generator, rank: int = 4, batch: int | None = None):
+    shape = [batch or int(generator.integers(1, 4)), *generator.integers(1, 7, rank - 1)]
+    # Apart from each other and from the kinks of the activations, so that derivatives are defined.
+    count = int(np.prod(shape))
+    values = (generator.permutation(count) - count // 2 + 0.37) * (8.0 / count)
+    return values.reshape(shape).astype(np.float32)

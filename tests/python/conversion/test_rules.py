@@ -2,51 +2,9 @@
 
 import numpy as np
 import pytest
-from probe import Probe, assert_gradients_close
+from probe import SEED, check, each_configuration, random_map
 
 from tflm_tinyprop.format.graph import builtin_options
-
-CONFIGURATIONS = 300
-SEED = 31
-
-
-def tensorflow_gradient(function, values, target):
-    """Gradient of the sum of the samples' own losses at the input, [B, ...]."""
-    import tensorflow as tf
-
-    x = tf.constant(values)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        y = function(x)
-        loss = tf.reduce_sum(tf.reduce_mean(tf.reshape((y - target) ** 2, [len(values), -1]), axis=1))
-    return tape.gradient(loss, x).numpy(), y.numpy()
-
-
-def check(values, build, function, generator):
-    """build(probe) -> output tensor; function: the same in TensorFlow."""
-    probe = Probe(values)
-    output = build(probe)
-    shape = probe.graph.tensors[output].shape
-    target = generator.normal(size=shape).astype(np.float32)
-    expected, y = tensorflow_gradient(function, probe.values, target)
-    actual, _, predictions = probe.step(output, target)
-    np.testing.assert_allclose(predictions, y, rtol=1e-4, atol=1e-5)
-    assert_gradients_close(actual, expected)
-
-
-def each_configuration(name: str):
-    """Generators of the configurations; the seed is printed for a failing one."""
-    for number in range(CONFIGURATIONS):
-        print(f"seed [{SEED}, {number}] of {name}")
-        yield np.random.default_rng([SEED, number])
-
-
-def random_map(generator, rank: int = 4, batch: int | None = None):
-    shape = [batch or int(generator.integers(1, 4)), *generator.integers(1, 7, rank - 1)]
-    # Apart from each other and from the kinks of the activations, so that derivatives are defined.
-    count = int(np.prod(shape))
-    values = (generator.permutation(count) - count // 2 + 0.37) * (8.0 / count)
-    return values.reshape(shape).astype(np.float32)
 
 
 @pytest.mark.parametrize("kind", ["AVERAGE_POOL_2D", "MAX_POOL_2D"])

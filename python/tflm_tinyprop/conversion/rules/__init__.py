@@ -9,7 +9,9 @@ from tflm_tinyprop.conversion.rules.fully_connected import FullyConnectedRule
 from tflm_tinyprop.conversion.rules.mean import MeanRule
 from tflm_tinyprop.conversion.rules.pool_2d import AveragePool2DRule, MaxPool2DRule
 from tflm_tinyprop.conversion.rules.rearrange import ConcatenationRule, PadRule, ReshapeRule
+from tflm_tinyprop.conversion.rules.slices import SliceRule, StridedSliceRule
 from tflm_tinyprop.conversion.rules.softmax import SoftmaxRule
+from tflm_tinyprop.conversion.rules.split import PackRule, SplitRule, SplitVRule, UnpackRule
 from tflm_tinyprop.conversion.rules.transpose_conv import TransposeConvRule
 
 RULES: dict[str, Rule] = {
@@ -20,6 +22,7 @@ RULES: dict[str, Rule] = {
         AddRule(), MulRule(), ConcatenationRule(),
         *(ReshapeRule(kind) for kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")),
         *(PadRule(kind) for kind in ("PAD", "PADV2")),
+        SliceRule(), StridedSliceRule(), SplitRule(), SplitVRule(), UnpackRule(), PackRule(),
         *(ActivationRule(kind) for kind in ("RELU", "RELU6", "TANH", "LOGISTIC")),
         *(ActivationRule(kind, needs_input=True) for kind in ("LEAKY_RELU", "HARD_SWISH")),
         SoftmaxRule(),

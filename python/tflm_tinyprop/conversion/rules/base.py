@@ -41,21 +41,27 @@ class SharedTensors:
 class GradientRequest:
     """Everything a rule needs to emit the gradient of one forward op.
 
-    delta: tensor with the gradient at the op's output. It belongs to this op, which may change it in
-    place or hand it on. activation_done: the delta is already taken before the fused activation (the loss
+    deltas: for each output of the op the tensor with the gradient there, None where the loss does not depend on it: that
+    gradient is zero. They belong to this op, which may change them in place or hand them on. activation_done: the delta is already taken before the fused activation (the loss
     op does that for the output layer). layer, layers_above, flags: as in options.LayerGradOptions; layer
     is 0 for ops without weights. hand_down_to: data inputs of the op whose gradient is wanted.
     """
 
     op: Op
     name: str
-    delta: int
+    deltas: tuple[int | None, ...]
     activation_done: bool
     layer: int
     layers_above: int
     flags: int
     hand_down_to: tuple[int, ...]
     shared: SharedTensors
+
+    @property
+    def delta(self) -> int:
+        """The gradient at the output of an op that has one."""
+        (delta,) = self.deltas
+        return delta
 
 
 class Rule(abc.ABC):

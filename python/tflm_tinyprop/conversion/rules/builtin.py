@@ -8,6 +8,8 @@ import numpy as np
 
 from tflm_tinyprop.format.graph import Graph, Op, Tensor, builtin_options
 
+_MOST_CONCATENATED = 10  # inputs of TFLM's CONCATENATION
+
 
 def _append(graph: Graph, kind: str, inputs: list[int], shape: Sequence[int], name: str, raw) -> int:
     output = graph.add_tensor(Tensor(f"tinyprop/{name}", tuple(shape), np.dtype(np.float32)))
@@ -42,6 +44,51 @@ def multiply(graph: Graph, a: int, b: int, name: str) -> int:
 def slice_(graph: Graph, tensor: int, begin: Sequence[int], size: Sequence[int], name: str) -> int:
     bounds = [_integers(graph, f"{name}/begin", begin), _integers(graph, f"{name}/size", size)]
     return _append(graph, "SLICE", [tensor, *bounds], size, name, builtin_options("SliceOptions"))
+
+
+def pad(graph: Graph, tensor: int, paddings: Sequence[tuple[int, int]], name: str) -> int:
+    """With zeros. paddings: (before, after) of each axis."""
+    shape = [size + sum(p) for size, p in zip(graph.tensors[tensor].shape, paddings, strict=True)]
+    amounts = _integers(graph, f"{name}/paddings", paddings)
+    return _append(graph, "PAD", [tensor, amounts], shape, name, builtin_options("PadOptions"))
+
+
+def zeros(graph: Graph, shape: Sequence[int], name: str) -> int:
+    dims = _integers(graph, f"{name}/shape", shape)
+    value = graph.add_constant(f"tinyprop/{name}/value", np.zeros((), np.float32))
+    return _append(graph, "FILL", [dims, value], shape, name, builtin_options("FillOptions"))
+
+
+def concatenate(graph: Graph, tensors: Sequence[int], axis: int, name: str) -> int:
+    """Along an axis >= 0."""
+    parts = list(tensors)
+    while len(parts) > 1:
+        groups = [parts[i : i + _MOST_CONCATENATED] for i in range(0, len(parts), _MOST_CONCATENATED)]
+        parts = [group[0] if len(group) == 1 else _concatenate(graph, group, axis, name) for group in groups]
+    return parts[0]
+
+
+def _concatenate(graph: Graph, tensors: list[int], axis: int, name: str) -> int:
+    shape = list(graph.tensors[tensors[0]].shape)
+    shape[axis] = sum(graph.tensors[t].shape[axis] for t in tensors)
+    return _append(graph, "CONCATENATION", tensors, shape, name, builtin_options("ConcatenationOptions", axis=axis))
+
+
+def pack(graph: Graph, tensors: Sequence[int], axis: int, name: str) -> int:
+    """Stacks tensors of one shape along a new axis >= 0."""
+    shape = list(graph.tensors[tensors[0]].shape)
+    shape.insert(axis, len(tensors))
+    raw = builtin_options("PackOptions", valuesCount=len(tensors), axis=axis)
+    return _append(graph, "PACK", list(tensors), shape, name, raw)
+
+
+def unpack(graph: Graph, tensor: int, axis: int, name: str) -> list[int]:
+    """The slices along an axis >= 0, without it."""
+    shape = list(graph.tensors[tensor].shape)
+    count = shape.pop(axis)
+    outputs = [graph.add_tensor(Tensor(f"tinyprop/{name}_{i}", tuple(shape), np.dtype(np.float32))) for i in range(count)]
+    graph.ops.append(Op("UNPACK", [tensor], outputs, raw=builtin_options("UnpackOptions", num=count, axis=axis)))
+    return outputs
 
 
 def sum_(graph: Graph, tensor: int, axes: Sequence[int], name: str) -> int:
