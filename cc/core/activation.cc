@@ -54,6 +54,13 @@ void MultiplyByHardSwishSlope(Span<const float> input, Span<float> delta) {
   }
 }
 
+// y = exp(x) - 1 below 0, so that dy/dx = exp(x) = y + 1 there.
+void MultiplyByEluSlope(Span<const float> output, Span<float> delta) {
+  for (int32_t i = 0; i < delta.size; ++i) {
+    if (!(output[i] >= 0.0f)) delta[i] *= output[i] + 1.0f;
+  }
+}
+
 }  // namespace
 
 void ActivationGrad(Activation activation, Span<const float> output, Span<float> delta) {
@@ -85,6 +92,8 @@ void ElementwiseActivationGrad(ElementwiseActivation kind, float slope, Span<con
       return MultiplyByLogisticSlope(reference, delta);
     case ElementwiseActivation::kHardSwish:
       return MultiplyByHardSwishSlope(reference, delta);
+    case ElementwiseActivation::kElu:
+      return MultiplyByEluSlope(reference, delta);
   }
 }
 

@@ -26,6 +26,7 @@ constexpr bool NeedsActivationInput(ElementwiseActivation kind) {
 //   logistic                      y      y (1 - y)
 //   leaky_relu                    x      1 if x > 0, else slope
 //   hard_swish                    x      0 up to -3, (2 x + 3) / 6, 1 from 3 on: of x relu6(x + 3) / 6
+//   elu                           y      y + 1 if y < 0, else 1: of exp(x) - 1 below 0, else x
 //
 // Where the activation has a kink, the derivative is TensorFlow's (but see relu_n1_to_1 above). slope: of
 // leaky_relu only. reference may be empty for kNone.

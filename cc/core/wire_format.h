@@ -53,8 +53,9 @@ enum class ElementwiseActivation : uint8_t {
   kTanh = 5,
   kLogistic = 6,
   kHardSwish = 7,
+  kElu = 8,
 };
-constexpr int kElementwiseActivationCount = 8;
+constexpr int kElementwiseActivationCount = 9;
 
 // Losses.
 enum class LossKind : uint8_t {
@@ -207,7 +208,7 @@ constexpr bool IsKnown(const PoolGradOptions& o) {
 struct ActivationGradOptions {
   static constexpr uint16_t kBytes[] = {8};  // of each version, from 1 on
 
-  uint8_t kind = 0;  // kind: 0 to 3 as fused activations; 4 LEAKY_RELU, 5 TANH, 6 LOGISTIC, 7 HARD_SWISH
+  uint8_t kind = 0;  // kind: 0 to 3 as fused activations; 4 LEAKY_RELU, 5 TANH, 6 LOGISTIC, 7 HARD_SWISH, 8 ELU
   uint8_t reserved[3] = {};
   float slope = 0.0f;  // slope of LEAKY_RELU for negative x, else 0
 };
@@ -215,7 +216,7 @@ static_assert(offsetof(ActivationGradOptions, kind) == 0, "kind");
 static_assert(offsetof(ActivationGradOptions, reserved) == 1, "reserved");
 static_assert(offsetof(ActivationGradOptions, slope) == 4, "slope");
 constexpr bool IsKnown(const ActivationGradOptions& o) {
-  return o.kind <= 7;
+  return o.kind <= 8;
 }
 
 // Custom options of TinyPropSoftmaxGrad.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tflm_tinyprop.conversion.batch_axis import batch_axes
 from tflm_tinyprop.conversion.layer_choice import choose
 from tflm_tinyprop.conversion.layers import Layer, find_layers, is_trainable
 from tflm_tinyprop.conversion.rules import RULES
@@ -64,6 +65,7 @@ def make_plan(
     chosen_ops = {layer.operator for layer in chosen}
     backward = _backward_path(graph, chosen_ops, loss_input)
     _check_path(graph, layers, backward)
+    _check_batch_axis(graph, layers, backward, batch_size)
     _check_batch_norms(source, layers, backward)
     _check_not_shared(graph, chosen)
     on_path = [layer for layer in layers if layer.operator in backward]
@@ -200,6 +202,17 @@ def _check_path(graph: Graph, layers: list[Layer], path: list[int]) -> None:
             f"'{name}' ({op.kind}) lies between the loss and the first trained layer, and {problem}. "
             f"{_alternatives(graph, above)}"
         )
+
+
+def _check_batch_axis(graph: Graph, layers: list[Layer], path: list[int], batch_size: int) -> None:
+    """Gradient ops take sample b from the b-th part of their tensors."""
+    axes = batch_axes(graph, batch_size) if batch_size > 1 else {}
+    for layer in layers:
+        if layer.operator in path and any(axes.get(t, 0) != 0 for t in RULES[layer.op.kind].data_inputs(layer.op)):
+            raise ModelError(
+                f"layer '{layer.name}' ({layer.op.kind}) has its samples along another axis than the first, behind a TRANSPOSE; "
+                "such a layer can be trained with batch_size=1 only"
+            )
 
 
 def _check_batch_norms(source: SourceModel, layers: list[Layer], path: list[int]) -> None:

@@ -16,7 +16,7 @@ LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_s
 # Values of ActivationFunctionType in the schema that have a gradient.
 ACTIVATIONS = ("none", "relu", "relu_n1_to_1", "relu6")
 # Those and the ones that are ops of their own.
-ELEMENTWISE_ACTIVATIONS = (*ACTIVATIONS, "leaky_relu", "tanh", "logistic", "hard_swish")
+ELEMENTWISE_ACTIVATIONS = (*ACTIVATIONS, "leaky_relu", "tanh", "logistic", "hard_swish", "elu")
 
 # Roles of variables.
 ROLES = ("kernel", "bias", "state")
@@ -71,7 +71,7 @@ POOL_GRAD = Struct("PoolGradOptions", "Options", (
 ))
 
 ACTIVATION_GRAD = Struct("ActivationGradOptions", "Options", (
-    Field("kind", "u8", "kind: 0 to 3 as fused activations; 4 LEAKY_RELU, 5 TANH, 6 LOGISTIC, 7 HARD_SWISH",
+    Field("kind", "u8", "kind: 0 to 3 as fused activations; 4 LEAKY_RELU, 5 TANH, 6 LOGISTIC, 7 HARD_SWISH, 8 ELU",
           highest=len(ELEMENTWISE_ACTIVATIONS) - 1),
     Field(None, "u8", "reserved", count=3),
     Field("slope", "f32", "slope of LEAKY_RELU for negative x, else 0"),

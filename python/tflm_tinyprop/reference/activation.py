@@ -24,8 +24,8 @@ def activation_grad(activation: str, y, delta) -> np.ndarray:
     return np.where((y > low) & (y < high), delta, 0.0)
 
 
-# All eight kinds; the position in this table is ElementwiseActivation of the C++ core.
-ELEMENTWISE_ACTIVATIONS = (*ACTIVATIONS, "leaky_relu", "tanh", "logistic", "hard_swish")
+# All kinds; the position in this table is ElementwiseActivation of the C++ core.
+ELEMENTWISE_ACTIVATIONS = (*ACTIVATIONS, "leaky_relu", "tanh", "logistic", "hard_swish", "elu")
 # Those whose derivative is a function of x. That of the others is one of y.
 ACTIVATIONS_OF_INPUT = ("leaky_relu", "hard_swish")
 
@@ -41,6 +41,8 @@ def elementwise_activation_forward(activation: str, x, slope: float = 0.0) -> np
         return 0.5 * (1 + np.tanh(x / 2))  # 1 / (1 + exp(-x)) without overflow
     if activation == "hard_swish":
         return x * np.clip(x + 3, 0, 6) / 6
+    if activation == "elu":
+        return np.where(x < 0, np.expm1(np.minimum(x, 0)), x)
     return activation_forward(activation, x)
 
 
@@ -55,4 +57,6 @@ def elementwise_activation_grad(activation: str, reference, delta, slope: float 
     if activation == "hard_swish":
         inside = np.where(reference < 3, (2 * reference + 3) / 6, 1.0)
         return delta * np.where(reference > -3, inside, 0.0)
+    if activation == "elu":
+        return delta * np.where(reference < 0, reference + 1, 1.0)
     return activation_grad(activation, reference, delta)

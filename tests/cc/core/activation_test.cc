@@ -57,6 +57,8 @@ double Slope(ElementwiseActivation kind, double slope, double reference) {
     case ElementwiseActivation::kHardSwish:
       if (reference <= -3.0) return 0.0;
       return reference >= 3.0 ? 1.0 : (2.0 * reference + 3.0) / 6.0;
+    case ElementwiseActivation::kElu:
+      return reference < 0.0 ? reference + 1.0 : 1.0;
     default:
       return LetsThrough(static_cast<Activation>(kind), static_cast<float>(reference)) ? 1.0 : 0.0;
   }
@@ -67,7 +69,7 @@ TEST_CASE("the gradient of elementwise activations equals the formula") {
   INFO(random.Repeat());
   const float special[] = {0.0f, -0.0f, 1.0f, -1.0f, 3.0f, -3.0f, 6.0f};
   for (int repeat = 0; repeat < 800; ++repeat) {
-    const auto kind = static_cast<ElementwiseActivation>(random.Int(0, 7));
+    const auto kind = static_cast<ElementwiseActivation>(random.Int(0, kElementwiseActivationCount - 1));
     const bool bounded =
         kind == ElementwiseActivation::kTanh || kind == ElementwiseActivation::kLogistic;
     const int32_t n = random.Int(1, 70);
@@ -89,7 +91,7 @@ TEST_CASE("the gradient of elementwise activations equals the formula") {
 
 TEST_CASE("NaN blocks the gradient of the clipped kinds only") {
   const std::vector<float> reference = {kNan};
-  for (uint8_t code = 0; code < 8; ++code) {
+  for (uint8_t code = 0; code < kElementwiseActivationCount; ++code) {
     std::vector<float> delta = {1.0f};
     ElementwiseActivationGrad(static_cast<ElementwiseActivation>(code), 0.5f, SpanOf(reference),
                               SpanOf(delta));

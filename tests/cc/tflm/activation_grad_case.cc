@@ -23,6 +23,8 @@ double Activate(ElementwiseActivation kind, double slope, double x) {
       return std::tanh(x);
     case ElementwiseActivation::kLogistic:
       return 1 / (1 + std::exp(-x));
+    case ElementwiseActivation::kElu:
+      return x < 0 ? std::expm1(x) : x;
     case ElementwiseActivation::kHardSwish:
       return x * std::fmin(std::fmax(0, x + 3), 6) / 6;
   }

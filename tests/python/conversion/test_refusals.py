@@ -81,13 +81,14 @@ def test_depthwise_convolutions(case):
 
 
 @pytest.mark.parametrize(("kind", "what", "values"), [
-    ("MEAN", "axes", [1, 2]), ("PAD", "paddings", [[0, 0], [1, 1]]), ("PADV2", "paddings", [[0, 0], [1, 1]]),
+    ("MEAN", "axes", [1, 2]), ("TRANSPOSE", "permutation", [1, 0]), ("PAD", "paddings", [[0, 0], [1, 1]]), ("PADV2", "paddings", [[0, 0], [1, 1]]),
 ])
 def test_what_has_to_be_constant(case, kind, what, values):
     x, y, constant = case.computed(2, 4), case.computed(2, 6), case.constant(np.array(values, np.int32))
     assert case.problem(kind, [x, constant], y) is None
     computed = case.computed(*np.shape(values), dtype=np.dtype(np.int32))
-    assert f"its {what} are computed" in case.problem(kind, [x, computed], y)
+    problem = case.problem(kind, [x, computed], y)
+    assert problem.startswith(f"its {what} ") and "computed; only" in problem
     assert "is int8, only float32" in case.problem(kind, [case.computed(2, 4, dtype=INT8), constant], y)
 
 
@@ -100,7 +101,7 @@ def test_shapes_may_be_integers_but_not_values(case, kind):
 
 
 @pytest.mark.parametrize(("kind", "options"), [
-    ("ADD", "AddOptions"), ("MUL", "MulOptions"), ("CONCATENATION", "ConcatenationOptions"),
+    ("ADD", "AddOptions"), ("SUB", "SubOptions"), ("MUL", "MulOptions"), ("CONCATENATION", "ConcatenationOptions"),
     ("AVERAGE_POOL_2D", "Pool2DOptions"), ("MAX_POOL_2D", "Pool2DOptions"),
 ])
 def test_fused_activations_without_a_gradient(case, kind, options):
@@ -111,3 +112,12 @@ def test_fused_activations_without_a_gradient(case, kind, options):
     raw = builtin_options(options, fusedActivationFunction=TANH)
     assert "fused activation has no gradient" in case.problem(kind, inputs, y, raw)
     assert "is int8" in case.problem(kind, inputs[:-1] + [case.computed(1, 2, 2, 4, dtype=INT8)], y)
+
+
+def test_division_by_what_is_computed_has_no_fused_activation(case):
+    x, y, constant = case.computed(1, 4), case.computed(1, 4), case.weights(1, 4)
+    plain, relu = (builtin_options("DivOptions", fusedActivationFunction=activation) for activation in (0, 1))
+    assert case.problem("DIV", [x, constant], y, relu) is None
+    assert case.problem("DIV", [constant, x], y, plain) is None
+    for dividend in (constant, case.computed(1, 4)):
+        assert "divides by what is computed and has a fused activation" in case.problem("DIV", [dividend, x], y, relu)

@@ -36,6 +36,7 @@ def test_pooling(kind):
 
 ACTIVATIONS = {
     "RELU": ("relu", None), "RELU6": ("relu6", None), "TANH": ("tanh", None), "LOGISTIC": ("sigmoid", None),
+    "ELU": ("elu", None),
     "HARD_SWISH": ("hard_swish", "HardSwishOptions"), "LEAKY_RELU": ("leaky_relu", "LeakyReluOptions"),
 }
 
@@ -67,45 +68,53 @@ def test_softmax_inside_a_graph():
               lambda x, b=beta: tf.nn.softmax(b * x), generator)
 
 
-@pytest.mark.parametrize("kind", ["ADD", "MUL"])
+BINARY = {"ADD": "add", "SUB": "subtract", "MUL": "multiply", "DIV": "divide"}
+
+
+@pytest.mark.parametrize("kind", BINARY)
 def test_binary_ops_with_constants(kind):
     import tensorflow as tf
 
-    combine = {"ADD": tf.add, "MUL": tf.multiply}[kind]
+    combine = getattr(tf, BINARY[kind])
     for generator in each_configuration(kind):
         values = random_map(generator)
         shape = [1 if generator.random() < 0.5 else size for size in values.shape]
         other = generator.normal(size=shape).astype(np.float32)
-        activation = int(generator.choice([0, 1, 3]))
-        act = {0: tf.identity, 1: tf.nn.relu, 3: tf.nn.relu6}[activation]
         first = bool(generator.integers(2))
+        activation = int(generator.choice([0, 1, 3]))
+        if kind == "DIV":
+            other += np.copysign(np.float32(0.5), other)
+            activation *= first  # the constant is the dividend, or there is a fused activation
+        act = {0: tf.identity, 1: tf.nn.relu, 3: tf.nn.relu6}[activation]
 
         def build(probe, other=other, activation=activation, first=first):
             operands = [probe.input, probe.constant(other)]
             raw = builtin_options(f"{kind.capitalize()}Options", fusedActivationFunction=activation)
             return probe.op(kind, operands if first else operands[::-1], probe.values.shape, raw)
 
-        check(values, build, lambda x, o=other, a=act: a(combine(x, o)), generator)
+        check(values, build, lambda x, o=other, a=act, f=first: a(combine(x, o) if f else combine(o, x)), generator)
 
 
-@pytest.mark.parametrize("kind", ["ADD", "MUL"])
+@pytest.mark.parametrize("kind", BINARY)
 def test_branches_that_meet_again(kind):
     """Both operands come from the same tensor: their gradients are summed. One branch is reduced first,
     so that it is broadcast, in half of the cases."""
     import tensorflow as tf
 
-    combine = {"ADD": tf.add, "MUL": tf.multiply}[kind]
+    combine = getattr(tf, BINARY[kind])
     for generator in each_configuration(f"{kind} of branches"):
         values = random_map(generator)
-        reduce = bool(generator.integers(2))
+        reduce, swap = bool(generator.integers(2)), kind != "DIV" and bool(generator.integers(2))
 
-        def function(x, reduce=reduce):
+        def function(x, reduce=reduce, swap=swap):
             branch = tf.tanh(x)
             if reduce:
                 branch = tf.reduce_mean(branch, [1, 2], keepdims=True)
-            return combine(branch, tf.sigmoid(x))
+            # Never close to 0, so that it can be a divisor.
+            operands = [branch, tf.sigmoid(x)]
+            return combine(*operands[:: -1 if swap else 1])
 
-        def build(probe, reduce=reduce):
+        def build(probe, reduce=reduce, swap=swap):
             shape = probe.values.shape
             branch = probe.op("TANH", [probe.input], shape)
             if reduce:
@@ -113,19 +122,20 @@ def test_branches_that_meet_again(kind):
                 branch = probe.op("MEAN", [branch, axes], (shape[0], 1, 1, shape[3]),
                                   builtin_options("ReducerOptions", keepDims=True))
             other = probe.op("LOGISTIC", [probe.input], shape)
-            operands = [branch, other] if not reduce else [other, branch]
+            operands = [branch, other][:: -1 if swap else 1]
             return probe.op(kind, operands, shape, builtin_options(f"{kind.capitalize()}Options"))
 
         check(values, build, function, generator)
 
 
-def test_a_tensor_added_to_itself():
+@pytest.mark.parametrize("kind", BINARY)
+def test_a_tensor_with_itself(kind):
     import tensorflow as tf
 
     generator = np.random.default_rng(SEED)
     check(random_map(generator), lambda probe: probe.op(
-        "ADD", [probe.input, probe.input], probe.values.shape, builtin_options("AddOptions")), lambda x: x + tf.identity(x),
-        generator)
+        kind, [probe.input, probe.input], probe.values.shape, builtin_options(f"{kind.capitalize()}Options")),
+        lambda x: getattr(tf, BINARY[kind])(x, tf.identity(x)), generator)
 
 
 def test_mean():
@@ -160,6 +170,27 @@ def test_pad(kind):
             return probe.op(kind, inputs, shape, builtin_options("PadV2Options" if kind == "PADV2" else "PadOptions"))
 
         check(random_map(generator), build, lambda x, p=paddings: tf.pad(x, p), generator)
+
+
+def test_transpose():
+    import tensorflow as tf
+
+    for generator in each_configuration("TRANSPOSE"):
+        values = random_map(generator, int(generator.integers(2, 5)))
+        # The batch stays in front, or comes back there.
+        order = [0, *(1 + generator.permutation(values.ndim - 1))]
+        detour = generator.permutation(values.ndim).tolist()
+        orders = [order] if generator.integers(2) else [detour, [detour.index(axis) for axis in order]]
+
+        def build(probe, orders=orders):
+            output = probe.input
+            for permutation in orders:
+                shape = [probe.graph.tensors[output].shape[axis] for axis in permutation]
+                output = probe.op("TRANSPOSE", [output, probe.constant(np.array(permutation, np.int32))], shape,
+                                  builtin_options("TransposeOptions"))
+            return output
+
+        check(values, build, lambda x, o=order: tf.transpose(x, o), generator)
 
 
 def test_concatenation():

@@ -83,6 +83,7 @@ def tensorflow_functions(slope):
         "leaky_relu": lambda x: tf.nn.leaky_relu(x, slope),
         "tanh": tf.tanh,
         "logistic": tf.sigmoid,
+        "elu": tf.nn.elu,
         "hard_swish": keras.activations.hard_swish,
     }
 

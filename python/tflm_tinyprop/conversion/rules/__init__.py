@@ -4,11 +4,11 @@ from tflm_tinyprop.conversion.rules.activation import ActivationRule
 from tflm_tinyprop.conversion.rules.base import Cost, GradientRequest, Parameter, Rule, SharedTensors, fused_activation
 from tflm_tinyprop.conversion.rules.conv_2d import Conv2DRule
 from tflm_tinyprop.conversion.rules.depthwise_conv_2d import DepthwiseConv2DRule
-from tflm_tinyprop.conversion.rules.elementwise import AddRule, MulRule
+from tflm_tinyprop.conversion.rules.elementwise import AddRule, DivRule, MulRule, SubRule
 from tflm_tinyprop.conversion.rules.fully_connected import FullyConnectedRule
 from tflm_tinyprop.conversion.rules.mean import MeanRule
 from tflm_tinyprop.conversion.rules.pool_2d import AveragePool2DRule, MaxPool2DRule
-from tflm_tinyprop.conversion.rules.rearrange import ConcatenationRule, PadRule, ReshapeRule
+from tflm_tinyprop.conversion.rules.rearrange import ConcatenationRule, PadRule, ReshapeRule, TransposeRule
 from tflm_tinyprop.conversion.rules.slices import SliceRule, StridedSliceRule
 from tflm_tinyprop.conversion.rules.softmax import SoftmaxRule
 from tflm_tinyprop.conversion.rules.split import PackRule, SplitRule, SplitVRule, UnpackRule
@@ -19,11 +19,12 @@ RULES: dict[str, Rule] = {
     for rule in (
         FullyConnectedRule(), Conv2DRule(), DepthwiseConv2DRule(), TransposeConvRule(),
         AveragePool2DRule(), MaxPool2DRule(), MeanRule(),
-        AddRule(), MulRule(), ConcatenationRule(),
+        AddRule(), SubRule(), MulRule(), DivRule(), ConcatenationRule(),
         *(ReshapeRule(kind) for kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")),
+        TransposeRule(),
         *(PadRule(kind) for kind in ("PAD", "PADV2")),
         SliceRule(), StridedSliceRule(), SplitRule(), SplitVRule(), UnpackRule(), PackRule(),
-        *(ActivationRule(kind) for kind in ("RELU", "RELU6", "TANH", "LOGISTIC")),
+        *(ActivationRule(kind) for kind in ("RELU", "RELU6", "TANH", "LOGISTIC", "ELU")),
         *(ActivationRule(kind, needs_input=True) for kind in ("LEAKY_RELU", "HARD_SWISH")),
         SoftmaxRule(),
     )

@@ -41,6 +41,23 @@ def multiply(graph: Graph, a: int, b: int, name: str) -> int:
     return _append(graph, "MUL", [a, b], shape, name, builtin_options("MulOptions"))
 
 
+def divide(graph: Graph, a: int, b: int, name: str) -> int:
+    """a / b, with broadcasting."""
+    shape = np.broadcast_shapes(graph.tensors[a].shape, graph.tensors[b].shape)
+    return _append(graph, "DIV", [a, b], shape, name, builtin_options("DivOptions"))
+
+
+def negate(graph: Graph, tensor: int, name: str) -> int:
+    return _append(graph, "NEG", [tensor], graph.tensors[tensor].shape, name, builtin_options("NegOptions"))
+
+
+def transpose(graph: Graph, tensor: int, permutation: Sequence[int], name: str) -> int:
+    """Axis i of the result is axis permutation[i] of the tensor."""
+    shape = [graph.tensors[tensor].shape[axis] for axis in permutation]
+    order = _integers(graph, f"{name}/permutation", permutation)
+    return _append(graph, "TRANSPOSE", [tensor, order], shape, name, builtin_options("TransposeOptions"))
+
+
 def slice_(graph: Graph, tensor: int, begin: Sequence[int], size: Sequence[int], name: str) -> int:
     bounds = [_integers(graph, f"{name}/begin", begin), _integers(graph, f"{name}/size", size)]
     return _append(graph, "SLICE", [tensor, *bounds], size, name, builtin_options("SliceOptions"))

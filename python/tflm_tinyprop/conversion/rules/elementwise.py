@@ -1,10 +1,10 @@
-"""ADD and MUL, with broadcasting and fused activations."""
+"""ADD, SUB, MUL and DIV, with broadcasting and fused activations."""
 
 from __future__ import annotations
 
 from tflm_tinyprop.conversion.rules import builtin
 from tflm_tinyprop.conversion.rules.activation import emit_fused
-from tflm_tinyprop.conversion.rules.base import GradientRequest, Rule, activation_problem
+from tflm_tinyprop.conversion.rules.base import GradientRequest, Rule, activation_problem, fused_activation
 from tflm_tinyprop.format import options
 from tflm_tinyprop.format.graph import Graph, Op
 
@@ -45,6 +45,14 @@ class AddRule(_BinaryRule):
         return builtin.copy(graph, request.delta, f"{request.name}/delta_{position}")
 
 
+class SubRule(_BinaryRule):
+    kind = "SUB"
+    gradient = "none, or NEG, SUM (broadcast)"
+
+    def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
+        return builtin.negate(graph, request.delta, f"{request.name}/negated") if position else request.delta
+
+
 class MulRule(_BinaryRule):
     kind = "MUL"
     gradient = "MUL, SUM (broadcast)"
@@ -52,3 +60,25 @@ class MulRule(_BinaryRule):
     def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
         other = request.op.inputs[1 - position]
         return builtin.multiply(graph, request.delta, other, f"{request.name}/product_{position}")
+
+
+class DivRule(_BinaryRule):
+    """y = a / b:  da = dy / b,  db = -dy y / b."""
+
+    kind = "DIV"
+    gradient = "DIV, for the divisor also MUL and NEG; SUM (broadcast)"
+    note = "with broadcasting; without fused activation, if a gradient goes to the divisor"
+
+    def problem(self, graph: Graph, op: Op) -> str | None:
+        problem = super().problem(graph, op)
+        # Then y is not a / b any more.
+        if problem is None and fused_activation(op) and not graph.tensors[op.inputs[1]].is_constant:
+            problem = "it divides by what is computed and has a fused activation; make the activation a layer of its own"
+        return problem
+
+    def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
+        divisor, delta, name = request.op.inputs[1], request.delta, f"{request.name}/input_delta_{position}"
+        if position == 0:
+            return builtin.divide(graph, delta, divisor, f"{name}/quotient")
+        product = builtin.multiply(graph, delta, request.op.outputs[0], f"{name}/product")
+        return builtin.negate(graph, builtin.divide(graph, product, divisor, f"{name}/quotient"), f"{name}/negated")

@@ -1,6 +1,8 @@
-"""Ops that only move values: RESHAPE, SQUEEZE, EXPAND_DIMS, PAD, CONCATENATION."""
+"""Ops that only move values: RESHAPE, SQUEEZE, EXPAND_DIMS, TRANSPOSE, PAD, CONCATENATION."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from tflm_tinyprop.conversion.rules import builtin
 from tflm_tinyprop.conversion.rules.activation import emit_fused
@@ -23,6 +25,28 @@ class ReshapeRule(Rule):
     def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
         x = request.op.inputs[0]
         return [(x, builtin.reshape(graph, request.delta, graph.tensors[x].shape, f"{request.name}/input_delta"))]
+
+
+class TransposeRule(Rule):
+    """The gradient is permuted back."""
+
+    kind = "TRANSPOSE"
+    gradient = "TRANSPOSE"
+    note = "constant permutation"
+
+    def problem(self, graph: Graph, op: Op) -> str | None:
+        if not graph.tensors[op.inputs[1]].is_constant:
+            return "its permutation is computed; only a constant one has a gradient"
+        return float_problem(graph, op, positions=(0,))
+
+    def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
+        x, inverse = request.op.inputs[0], np.argsort(permutation(graph, request.op))
+        return [(x, builtin.transpose(graph, request.delta, inverse.tolist(), f"{request.name}/input_delta"))]
+
+
+def permutation(graph: Graph, op: Op) -> list[int]:
+    """Of a TRANSPOSE with a constant one: axis i of its output is axis permutation[i] of its input."""
+    return [int(axis) for axis in graph.tensors[op.inputs[1]].array().reshape(-1)]
 
 
 class PadRule(Rule):
