@@ -46,7 +46,7 @@ UNKNOWN = [
     (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(0, 2, 1, 1, 1, 1, 0, 0)),
     (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(2, 0, 1, 1, 1, 1, 0, 0)),
     (options.MAX_POOL_2D_GRAD, options.PoolGradOptions(2, 2, 1, 0, 1, 1, 0, 0)),
-    (options.ACTIVATION_GRAD, options.ActivationGradOptions(8, 0.0)),
+    (options.ACTIVATION_GRAD, options.ActivationGradOptions(len(options.ELEMENTWISE_ACTIVATIONS), 0.0)),
     (options.MEAN_SQUARED_ERROR, options.LossOptions(2, 0)),
     (options.MEAN_SQUARED_ERROR, options.LossOptions(1, 4)),
 ]
