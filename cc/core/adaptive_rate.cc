@@ -1,8 +1,6 @@
 #include "cc/core/adaptive_rate.h"
 
-#include <cmath>
-
-#include "cc/core/vector_ops.h"
+#include "cc/core/float_bits.h"
 
 namespace tinyprop {
 namespace {
@@ -15,12 +13,10 @@ float ClipToUnit(float value) {
 
 }  // namespace
 
-float LocalError(Span<const float> delta) { return SumOfMagnitudes(delta.size, delta.data); }
-
 float UpdateRunningMaximum(float running_maximum, float largest, float decay) {
-  // Written so that a NaN, from a damaged control tensor or state, does not stay for good.
+  // Written so that NaN or infinity, from a damaged control tensor or state, does not stay for good.
   const float decayed = decay * running_maximum;
-  return decayed > largest ? decayed : largest;
+  return decayed > largest && IsFinite(decayed) ? decayed : largest;
 }
 
 float RelativeError(float local_error, float running_maximum) {
@@ -35,7 +31,8 @@ float ErrorPropagationRate(const Control& control, float relative_error, int32_t
 
 int32_t GradientCount(float rate, int32_t n, float local_error) {
   if (!(local_error > 0.0f)) return 0;
-  const int32_t k = static_cast<int32_t>(std::floor(rate * static_cast<float>(n) + 0.5f));
+  // Rounded down by the conversion: the rate is not negative.
+  const int32_t k = static_cast<int32_t>(rate * static_cast<float>(n) + 0.5f);
   if (k < 1) return 1;
   return k < n ? k : n;
 }

@@ -86,6 +86,15 @@ struct ControlFields {
 };
 constexpr int32_t kControlSize = 8;
 static_assert(sizeof(ControlFields) == kControlSize * sizeof(float), "no padding");
+// Whether settings that are finite, and whose SettingSpans are, are valid (CONFIG_RULES in config.py).
+constexpr bool KeepsRules(const ControlFields& c) {
+  return 0.0f <= c.s_min && c.s_min <= c.s_max && c.s_max <= 1.0f && 0.0f <= c.zeta && c.d_min <= c.d_max &&
+         0.0f < c.decay && c.decay <= 1.0f;
+}
+struct SettingSpans {
+  float value[1];
+};
+constexpr SettingSpans SpansOf(const ControlFields& c) { return {{c.d_max - c.d_min}}; }
 
 // Fields of the statistics tensor, row 0.
 struct SampleStatistics {

@@ -237,11 +237,7 @@ Status Trainer::ResumeSchedule(const LearningRateSchedule& schedule) {
 
 Status Trainer::SetConfig(const Control& config) {
   if (batch_size() == 0) return Status::kNotInitialized;
-  const bool are_rates = config.s_min >= 0.0f && config.s_min <= config.s_max && config.s_max <= 1.0f;
-  const bool is_metric = config.d_min <= config.d_max && IsFinite(config.d_min) && IsFinite(config.d_max) &&
-                         IsFinite(config.threshold);
-  const bool are_factors = config.zeta >= 0.0f && IsFinite(config.zeta) && config.decay > 0.0f && config.decay <= 1.0f;
-  if (!are_rates || !is_metric || !are_factors) return Status::kBadArgument;
+  if (!config.IsValid()) return Status::kBadArgument;
   config_ = config;
   return Status::kOk;
 }

@@ -96,7 +96,7 @@ bool TrainingMetadata::RecordsAreIntact() const {
   for (int32_t v = 0; v < variable_count(); ++v) {
     if (Get(Variable::kElements, VariableOffset(v)) > kMaxLength / sizeof(float)) return false;
   }
-  return fingerprint() == ComputeFingerprint();
+  return config().IsValid() && fingerprint() == ComputeFingerprint();
 }
 
 uint32_t TrainingMetadata::ComputeFingerprint() const {

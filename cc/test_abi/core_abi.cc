@@ -42,6 +42,8 @@ TEST_ABI int32_t abi_all_finite(const float* values, int32_t n) {
 
 TEST_ABI int32_t abi_is_training(const float* control) { return ControlOf(control).IsTraining(); }
 
+TEST_ABI int32_t abi_is_valid_config(const float* control) { return ControlOf(control).IsValid(); }
+
 TEST_ABI void abi_activation_grad(int32_t activation, const float* output, int32_t output_size,
                                   float* delta, int32_t n) {
   tinyprop::ActivationGrad(static_cast<tinyprop::Activation>(activation), {output, output_size},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import operator
 
 import numpy as np
 
@@ -11,6 +12,41 @@ from tflm_tinyprop.errors import ConfigError
 
 # Elements of the control tensor, in order (SPEC.md, "Control").
 CONTROL_FIELDS = ("learning_rate", "s_min", "s_max", "zeta", "d_min", "d_max", "threshold", "decay")
+
+# What settings have to satisfy as elements of the control tensor, thus in float32 and with beta folded in, besides being
+# finite. `make generate` makes the C++ of it (KeepsRules in cc/core/wire_format.h).
+CONFIG_RULES = ("0 <= s_min <= s_max <= 1", "0 <= zeta", "d_min <= d_max", "0 < decay <= 1")
+# Pairs of which the difference has to be finite in float32, too.
+CONFIG_SPANS = (("d_min", "d_max"),)
+_COMPARISONS = {"<=": operator.le, "<": operator.lt}
+
+
+def comparisons(rule: str) -> list[tuple[str, str, str]]:
+    """"0 < a <= 1" as its parts: (0, <, a), (a, <=, 1)."""
+    words = rule.split()
+    return [(words[i], words[i + 1], words[i + 2]) for i in range(0, len(words) - 2, 2)]
+
+
+def broken_rule(control: np.ndarray) -> str | None:
+    """What a control tensor, float32 [8], violates, in words; None if its settings are valid. The learning rate may be
+    anything.
+
+    The only statement of what is valid: C++ has the same (Control::IsValid), for SetConfig and Init.
+    """
+    values = dict(zip(CONTROL_FIELDS, map(np.float32, control), strict=True))
+    for name in CONTROL_FIELDS[1:]:
+        if not np.isfinite(values[name]):
+            return f"a finite {name} in float32"
+    for low, high in CONFIG_SPANS:
+        with np.errstate(over="ignore"):
+            if not np.isfinite(values[high] - values[low]):
+                return f"a difference of {high} and {low} that float32 holds"
+    for rule in CONFIG_RULES:
+        for left, comparison, right in comparisons(rule):
+            a, b = (values[word] if word in values else np.float32(word) for word in (left, right))
+            if not _COMPARISONS[comparison](a, b):
+                return rule
+    return None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,6 +58,8 @@ class TinyPropConfig:
 
         S = clip((s_min + alpha (s_max - s_min)) * zeta**d, 0, 1)
         D = (d_min + alpha (d_max - d_min)) * beta        (output layer; skipped if D < threshold)
+
+    What counts is what the device computes with: values are checked as float32, d_min and d_max times beta.
 
     Attributes:
         s_min: error propagation rate of a sample without error, in [0, 1].
@@ -48,18 +86,16 @@ class TinyPropConfig:
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
                 raise ConfigError(f"TinyPropConfig.{field.name} must be a number, got {value!r}")
-            if not math.isfinite(value):
+            try:
+                number = float(value)
+            except OverflowError:
+                number = math.inf
+            if not math.isfinite(number):
                 raise ConfigError(f"TinyPropConfig.{field.name} must be finite, got {value!r}")
-            object.__setattr__(self, field.name, float(value))
-        self._require(0 <= self.s_min <= self.s_max <= 1, "0 <= s_min <= s_max <= 1")
-        self._require(self.zeta >= 0, "zeta >= 0")
-        self._require(self.d_min <= self.d_max, "d_min <= d_max")
-        self._require(self.beta >= 0, "beta >= 0")
-        self._require(0 < self.decay <= 1, "0 < decay <= 1")
-
-    def _require(self, condition: bool, rule: str) -> None:
-        if not condition:
-            raise ConfigError(f"TinyPropConfig needs {rule}, got {self}")
+            object.__setattr__(self, field.name, number)
+        broken = broken_rule(self.control(0.0)) if self.beta >= 0 else "0 <= beta"
+        if broken:
+            raise ConfigError(f"TinyPropConfig needs {broken}, got {self}")
 
     @classmethod
     def full(cls) -> TinyPropConfig:
@@ -85,7 +121,8 @@ class TinyPropConfig:
         """The control tensor, float32 [8]. beta is folded into d_min and d_max."""
         values = {**dataclasses.asdict(self), "learning_rate": learning_rate}
         values.update(d_min=self.d_min * self.beta, d_max=self.d_max * self.beta)
-        return np.array([values[name] for name in CONTROL_FIELDS], dtype=np.float32)
+        with np.errstate(over="ignore"):
+            return np.array([values[name] for name in CONTROL_FIELDS]).astype(np.float32)
 
     @classmethod
     def from_control(cls, control) -> TinyPropConfig:

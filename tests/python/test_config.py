@@ -29,6 +29,17 @@ def test_methods():
     assert top_k == dataclasses.replace(full, s_min=0.25, s_max=0.25)
 
 
+@pytest.mark.parametrize(("settings", "what"), [
+    ({"beta": -1.0}, "needs 0 <= beta"), ({"decay": float("nan")}, "decay must be finite"), ({"d_max": 10**400}, "must be finite"),
+    ({"zeta": 1e39}, "needs a finite zeta in float32"), ({"d_max": 1e30, "beta": 1e30}, "needs a finite d_max in float32"),
+    ({"d_min": -3e38, "d_max": 3e38}, "needs a difference of d_max and d_min that float32 holds"),
+    ({"s_min": -5}, "needs 0 <= s_min <= s_max <= 1"), ({"decay": 1e-46}, "needs 0 < decay <= 1"),
+])
+def test_what_is_invalid_says_so(settings, what):
+    with pytest.raises(tp.ConfigError, match=what):
+        tp.TinyPropConfig(**settings)
+
+
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
 def test_a_share_out_of_range(ratio):
     with pytest.raises(tp.ConfigError):

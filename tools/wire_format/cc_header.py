@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from tflm_tinyprop.config import CONFIG_RULES, CONFIG_SPANS, CONTROL_FIELDS, comparisons
 from tflm_tinyprop.format import tables
 from tflm_tinyprop.format.layout import Field, Group, Struct
 from tflm_tinyprop.format.sample_status import SampleStatus
@@ -59,7 +60,8 @@ def _tensors() -> str:
         f"// Elements of the control tensor.\nstruct {tables.CONTROL.name} {{",
         *(f"  float {f.name};" for f in tables.CONTROL.fields()), "};",
         f"constexpr int32_t kControlSize = {len(tables.CONTROL.fields())};",
-        f"static_assert(sizeof({tables.CONTROL.name}) == kControlSize * sizeof(float), \"no padding\");", "",
+        f"static_assert(sizeof({tables.CONTROL.name}) == kControlSize * sizeof(float), \"no padding\");",
+        *_config_rules(), "",
         *("\n".join([f"// Fields of the statistics tensor, {s.text}.", f"struct {s.name} {{",
                      *(f"  float {f.name}; // {f.text}".replace("; //", ";  //") for f in s.fields()), "};"])
           for s in (tables.SAMPLE_STATISTICS, tables.LAYER_STATISTICS)),
@@ -67,6 +69,22 @@ def _tensors() -> str:
         *(f"static_assert(sizeof({s.name}) == kStatisticsFields * sizeof(float), \"no padding\");"
           for s in (tables.SAMPLE_STATISTICS, tables.LAYER_STATISTICS)), "",
     ])
+
+
+def _config_rules() -> list[str]:
+    """Of numbers that are finite; Control::IsValid sees to that."""
+    def term(word: str) -> str:
+        return f"c.{word}" if word in CONTROL_FIELDS else f"{float(word)}f"
+
+    parts = [f"{term(a)} {comparison} {term(b)}" for rule in CONFIG_RULES for a, comparison, b in comparisons(rule)]
+    spans = [f"c.{high} - c.{low}" for low, high in CONFIG_SPANS]
+    return [
+        "// Whether settings that are finite, and whose SettingSpans are, are valid (CONFIG_RULES in config.py).",
+        f"constexpr bool KeepsRules(const {tables.CONTROL.name}& c) {{",
+        *textwrap.wrap(f"return {' && '.join(parts)};", 112, initial_indent="  ", subsequent_indent="         "), "}",
+        "struct SettingSpans {", f"  float value[{len(spans)}];", "};",
+        f"constexpr SettingSpans SpansOf(const {tables.CONTROL.name}& c) {{ return {{{{{', '.join(spans)}}}}}; }}",
+    ]
 
 
 def _option_structs() -> list[Struct]:

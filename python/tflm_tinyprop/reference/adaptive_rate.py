@@ -1,7 +1,7 @@
 """The adaptive error propagation rate (arXiv 2308.09201).
 
     Y     = sum |delta|
-    Y_max = max(Y, decay * Y_max)
+    Y_max = max(Y, decay * Y_max)                            Y if decay * Y_max is not finite
     alpha = Y / Y_max                                        0 if Y_max is 0
     S     = clip((S_min + alpha (S_max - S_min)) zeta^(L-l), 0, 1)
     k     = clip(floor(S n + 0.5), 1, n)                     0 if Y is 0
@@ -22,7 +22,9 @@ def update_running_maximum(previous: float, errors, decay: float) -> float:
     errors = np.asarray(errors, dtype=np.float64)
     if errors.size == 0:
         return float(previous)
-    return float(max(errors.max(), decay * previous))
+    with np.errstate(over="ignore", invalid="ignore"):
+        decayed = np.float32(decay) * np.float32(previous)  # what the device may not be able to hold
+    return float(max(errors.max(), decay * previous) if np.isfinite(decayed) else errors.max())
 
 
 def relative_error(error, running_maximum: float):

@@ -22,10 +22,12 @@ def local_error(delta: tf.Tensor) -> tf.Tensor:
 def next_running_maximum(maximum: tf.Tensor, errors: tf.Tensor, counts: tf.Tensor, decay: float) -> tf.Tensor:
     """The running maximum after it has taken in the errors [B] of the samples that count [B, bool].
 
-    Without such a sample nothing changes, and decay does not apply.
+    Without such a sample nothing changes, and decay does not apply. A maximum that is not finite does not stay.
     """
     largest = tf.reduce_max(tf.where(counts, errors, 0.0))
-    return tf.where(tf.reduce_any(counts), tf.maximum(decay * maximum, largest), maximum)
+    decayed = decay * maximum
+    decayed = tf.where(tf.math.is_finite(decayed), decayed, largest)
+    return tf.where(tf.reduce_any(counts), tf.maximum(decayed, largest), maximum)
 
 
 def relative_error(errors: tf.Tensor, maximum: tf.Tensor) -> tf.Tensor:

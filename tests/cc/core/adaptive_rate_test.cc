@@ -42,7 +42,12 @@ TEST_CASE("running maximum") {
   CHECK(UpdateRunningMaximum(4.0f, 3.0f, 1.0f) == 4.0f);
   CHECK(UpdateRunningMaximum(4.0f, 1.0f, 0.5f) == 2.0f);
   CHECK(UpdateRunningMaximum(0.0f, 0.0f, 0.5f) == 0.0f);
-  CHECK(UpdateRunningMaximum(kNan, 1.0f, 1.0f) == 1.0f);
+  CHECK(UpdateRunningMaximum(3e38f, 1.0f, 1.0f) == 3e38f);
+  // What a damaged state holds is gone after a step.
+  for (const float damaged : {kNan, kInfinity, -kInfinity, -1.0f}) {
+    CHECK(UpdateRunningMaximum(damaged, 1.0f, 1.0f) == 1.0f);
+    CHECK(UpdateRunningMaximum(damaged, 0.0f, 0.5f) == 0.0f);
+  }
 }
 
 TEST_CASE("relative error") {

@@ -100,6 +100,19 @@ TEST_CASE("a finite sample without an error counts: the running maximum decays")
   CHECK(b.running_maximum == 2.0f);
 }
 
+TEST_CASE("a running maximum that is not finite is that of the step from then on") {
+  for (const float damaged : {kInfinity, -kInfinity, kNan}) {
+    Batch b;
+    b.input_finite = {1, 1};
+    b.loss = {1.0f, 1.0f};
+    b.delta = {0.5f, 2.0f};
+    b.running_maximum = damaged;
+    b.Decide(Thresholds(0.0f, 1.0f, 0.5f, 1.0f));
+    CHECK(b.running_maximum == 2.0f);
+    CHECK(b.gate == std::vector<int32_t>{kSkipped, kTrained});
+  }
+}
+
 TEST_CASE("a step without a finite sample leaves the running maximum alone") {
   Batch b;
   b.input_finite = {0};

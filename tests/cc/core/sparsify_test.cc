@@ -88,6 +88,22 @@ TEST_CASE("each sample keeps its own k, batches and layers apart") {
   }
 }
 
+TEST_CASE("a layer's running maximum that is not finite is that of the step from then on") {
+  const Control control = {0.1f, 0.0f, 1.0f, 1.0f, 0.0f, 1.0f, 0.5f, 0.9f};
+  for (const float damaged : {kInfinity, -kInfinity, kNan}) {
+    std::vector<float> delta = {3.0f, -1.0f, 0.5f, 0.5f}, statistics(2 * kStatisticsFields * 2);
+    std::vector<int32_t> gate = {kTrained, kTrained};
+    float maximum = damaged;
+    LayerPosition position;
+    position.row = 1;
+    position.layers_above = 1;
+    SparsifyDelta(control, position, Activation::kNone, {{}, {}, SpanOf(delta)}, SpanOf(gate), &maximum,
+                  {statistics.data(), 2});
+    CHECK(maximum == 4.0f);
+    CHECK(delta == std::vector<float>{3.0f, -1.0f, 0.5f, 0.0f});  // alpha 1 and 0.25 of 2 gradients
+  }
+}
+
 TEST_CASE("a delta that is not finite closes its gate and no other") {
   for (float bad : {kNan, kInfinity, -kInfinity}) {
     std::vector<float> delta = {1.0f, 2.0f, bad, 0.0f}, statistics(2 * 2 * kStatisticsFields);

@@ -290,6 +290,19 @@ TEST_CASE("the most and largest records there could be leave the entry") {
   }
 }
 
+TEST_CASE("settings that SetConfig would refuse are damage") {
+  const size_t config = wire::Offset(wire::MetadataHeader::kConfig);
+  const auto is_refused = [&](size_t element, uint32_t bits) {
+    return IsDamage([&](auto* entry) { Set(entry, config + 4 * element, bits, 4); });
+  };
+  CHECK(is_refused(7, 0x7fc00000));  // decay NaN
+  CHECK(is_refused(1, 0xc0a00000));  // s_min -5
+  CHECK(is_refused(3, 0x7f800000));  // zeta infinite
+  CHECK(is_refused(4, 0x40800000));  // d_min 4 above d_max 2
+  CHECK(is_refused(7, 0));           // decay 0
+  CHECK_FALSE(is_refused(0, 0x7fc00000));  // the learning rate, which is not looked at
+}
+
 TEST_CASE("multiply-accumulates have 64 bits") {
   std::vector<uint8_t> entry = GoodEntry();
   Set(&entry, 48, 3, 4);

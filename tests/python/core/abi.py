@@ -92,6 +92,9 @@ class CoreAbi:
     def is_training(self, control) -> bool:
         return bool(self._call("is_training", ctypes.c_int32, control))
 
+    def is_valid_config(self, control) -> bool:
+        return bool(self._call("is_valid_config", ctypes.c_int32, control))
+
     def activation_grad(self, code: int, output, delta) -> np.ndarray:
         delta = delta.copy()
         output_size = 0 if output is None else output.size

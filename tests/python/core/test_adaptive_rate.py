@@ -39,6 +39,14 @@ def test_running_maximum_recovers_from_nan(abi):
     assert abi.update_running_maximum(np.nan, 1.0, 0.5) == 1
 
 
+@pytest.mark.parametrize("damaged", [np.inf, -np.inf, np.nan, 1e39])
+def test_running_maximum_recovers_as_the_reference_does(abi, damaged):
+    for decay in (1.0, 0.5):
+        assert reference.update_running_maximum(damaged, [1.0, 3.0], decay) == 3
+        assert abi.update_running_maximum(damaged, 3.0, decay) == 3
+    assert np.array_equal(reference.update_running_maximum(damaged, [], 1.0), damaged, equal_nan=True)
+
+
 def test_relative_error(abi, rng):
     for _ in range(1000):
         maximum = np.float32(rng.exponential())

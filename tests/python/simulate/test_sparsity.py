@@ -61,6 +61,12 @@ def test_running_maximum_counts_only_some_and_decays_once(generator):
         assert maximum == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("damaged", [np.inf, -np.inf, np.nan])
+def test_a_maximum_that_is_not_finite_does_not_stay(damaged):
+    errors, counts = tf.constant([1.0, 3.0, 9.0]), tf.constant([True, True, False])
+    assert float(sparsity.next_running_maximum(tf.constant(damaged, tf.float32), errors, counts, 0.5)) == 3.0
+
+
 def test_an_error_that_does_not_count_may_be_nan():
     errors, counts = tf.constant([np.nan, 2.0]), tf.constant([False, True])
     assert float(sparsity.next_running_maximum(tf.constant(1.0), errors, counts, 1.0)) == 2.0
