@@ -16,6 +16,7 @@ from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import metadata
 from tflm_tinyprop.trainable_model import make_trainable
+from tflm_tinyprop.verification import Reference
 
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
@@ -63,6 +64,7 @@ def survey(source: SourceModel, ram_bytes: int, *, loss: str, batch_size: int,
            verbose="auto") -> tuple[list[MemoryFit], ModelError | None]:
     """fit_memory() of a source, and why no more layers can be trained; None if all can."""
     fits: list[MemoryFit] = []
+    reference = Reference(source)
     with _shown_progress(verbose) as show:
         while True:
             layers = len(fits) + 1
@@ -72,6 +74,7 @@ def survey(source: SourceModel, ram_bytes: int, *, loss: str, batch_size: int,
                 if not fits:
                     raise
                 return fits, error
+            reference.check(model)
             show(layers)
             fits.append(_measure(model, layers, ram_bytes))
             if layers == len(describe.layer_infos(model)):

@@ -18,6 +18,7 @@ from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import metadata, options
 from tflm_tinyprop.format.graph import Graph, Tensor, read_graph, write_graph
 from tflm_tinyprop.host import arena
+from tflm_tinyprop.verification import Reference
 
 
 class TrainableModel:
@@ -127,6 +128,7 @@ def convert(
     config: TinyPropConfig | None = None,
     batch_size: int = 1,
     labels: Sequence[str] | None = None,
+    verify: bool = True,
 ) -> TrainableModel:
     """Makes a model trainable.
 
@@ -140,19 +142,25 @@ def convert(
         config: settings of TinyProp, stored as the model's default; TinyPropConfig.v2() if None.
         batch_size: samples per step. A .tflite has to have this batch already.
         labels: names of the classes, stored in the standard metadata.
+        verify: runs random samples through the given model and the converted one, in TFLM, and compares.
 
     Raises:
-        ModelError: the model cannot be trained; the message names layer and op.
+        ModelError: the model cannot be trained, TFLM cannot run it, or the converted model computes something else;
+            the message names layer and op.
     """
     check_loss(loss)
     if config is not None and not isinstance(config, TinyPropConfig):
         raise ConfigError(f"config must be a TinyPropConfig, got {config!r}")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= 0xFFFF:
         raise ConfigError(f"batch_size must be an integer from 1 to 65535, got {batch_size!r}")
-    return make_trainable(
-        pipeline.read_source(model, batch_size), trainable_layers=trainable_layers, loss=loss, config=config,
-        batch_size=batch_size, labels=labels,
+    source = pipeline.read_source(model, batch_size)
+    reference = Reference(source) if verify else None
+    trainable = make_trainable(
+        source, trainable_layers=trainable_layers, loss=loss, config=config, batch_size=batch_size, labels=labels
     )
+    if reference is not None:
+        reference.check(trainable)
+    return trainable
 
 
 def make_trainable(source: SourceModel, **options) -> TrainableModel:

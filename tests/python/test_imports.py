@@ -18,6 +18,7 @@ FLOORS = (
     ("format",),
     ("conversion",),
     ("host",),
+    ("verification",),
     ("trainable_model",),
     ("training",),
 )

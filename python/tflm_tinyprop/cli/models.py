@@ -25,6 +25,7 @@ def convert(
         help="JSON file with settings of TinyPropConfig, as tune writes it.")] = None,
     settings: Settings = None,
     labels: Annotated[Optional[pathlib.Path], typer.Option(help="Text file with one class name a line.")] = None,
+    verify: Annotated[bool, typer.Option(help="Compare the converted model with the given one on random samples.")] = True,
     overwrite: Overwrite = False,
 ):
     """Make a model trainable on the device."""
@@ -37,7 +38,7 @@ def convert(
             support.read_model(model),
             trainable_layers=support.parse_layers(trainable_layers), loss=loss, batch_size=batch_size,
             config=support.stored_config(config, method.value if method else None, ratio, settings),
-            labels=support.read_labels(labels),
+            labels=support.read_labels(labels), verify=verify,
         )
         trainable.save(output, overwrite=overwrite)
         trainable.summary()

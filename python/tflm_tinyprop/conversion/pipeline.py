@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from tflm_tinyprop import files
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.conversion.differentiate import differentiate
+from tflm_tinyprop.conversion.folding import fold_constants
 from tflm_tinyprop.conversion.keras_import import import_keras, is_keras_model
 from tflm_tinyprop.conversion.plan import make_plan
 from tflm_tinyprop.conversion.separate import separate_biases
@@ -22,10 +23,11 @@ def read_source(model, batch_size: int = 1) -> SourceModel:
     """The first, slow half of convert(): a Keras model or .tflite as a graph."""
     if is_keras_model(model):
         return import_keras(model, batch_size)
-    graph, name = _read(model)
+    graph, name, data = _read(model)
     if metadata.ENTRY in graph.metadata:
         raise ModelError(f"{name} is already trainable; load it with tflm_tinyprop.load() instead")
-    return SourceModel(graph, name)
+    fold_constants(graph)
+    return SourceModel(graph, name, tflite=data)
 
 
 def trainable_bytes(source: SourceModel, *, trainable_layers="all", loss: str, config: TinyPropConfig | None = None,
@@ -43,9 +45,11 @@ def trainable_bytes(source: SourceModel, *, trainable_layers="all", loss: str, c
 
 def _read(model):
     if isinstance(model, (bytes, bytearray, memoryview)):
-        return read_graph(bytes(model), "the .tflite"), "model"
+        data = bytes(model)
+        return read_graph(data, "the .tflite"), "model", data
     if isinstance(model, (str, os.PathLike)):
-        return read_graph(files.read_bytes(model), str(model)), pathlib.Path(model).stem
+        data = files.read_bytes(model)
+        return read_graph(data, str(model)), pathlib.Path(model).stem, data
     raise ModelError(
         f"convert() takes a Keras model, or the path to or the bytes of a .tflite, got {type(model).__name__}"
     )
