@@ -5,16 +5,17 @@
 namespace tinyprop {
 namespace {
 
-// cos(pi f) for f in [0, 1], as sin(pi u) with u = 1/2 - f: the sine's Taylor series, of which the first
-// term left out is below 1e-9.
-float CosPi(float f) {
-  constexpr float kCoefficients[] = {3.14159265f,   -5.16771278f,    2.55016404f,   -0.599264529f,
-                                     0.0821458866f, -0.00737043095f, 0.000466302806f};
-  const float u = 0.5f - f;
+// The smallest float that no processor takes for 0.
+constexpr float kSmallestRate = 1.17549435e-38f;
+
+// sin(pi u / 2) for u in [0, 1], at most 1: the Taylor series, of which the first term left out is below 1e-9.
+float SinHalfPi(float u) {
+  constexpr float kCoefficients[] = {1.57079633f,     -0.645964098f,    0.0796926262f,    -0.00468175414f,
+                                     0.000160441185f, -3.59884324e-06f, 5.69217292e-08f};
   const float square = u * u;
   float sum = 0.0f;
   for (int i = 6; i >= 0; --i) sum = kCoefficients[i] + square * sum;
-  return u * sum;
+  return u * sum < 1.0f ? u * sum : 1.0f;
 }
 
 }  // namespace
@@ -41,14 +42,17 @@ bool LearningRateSchedule::IsValid() const {
 }
 
 float LearningRateSchedule::RateAt(uint32_t step) const {
+  if (total_steps != 0 && step >= total_steps) return final;
+  float rate = peak;
   if (step < warmup_steps) {
-    return peak * (static_cast<float>(step + 1) / static_cast<float>(warmup_steps));
+    rate = peak * (static_cast<float>(step + 1) / static_cast<float>(warmup_steps));
+  } else if (total_steps != 0) {
+    // Counted from the end, where a cosine near -1 would lose all digits. The sum is one of floats: integers could wrap.
+    const float left = static_cast<float>(total_steps - step) / (static_cast<float>(total_steps - warmup_steps) + 1.0f);
+    const float sine = SinHalfPi(left);
+    rate = final + (peak - final) * (sine * sine);
   }
-  if (total_steps == 0) return peak;
-  if (step >= total_steps) return final;
-  const float position = static_cast<float>(step - warmup_steps + 1) /
-                         static_cast<float>(total_steps - warmup_steps + 1);
-  return final + (peak - final) * (0.5f + 0.5f * CosPi(position));
+  return peak > 0.0f && rate < kSmallestRate ? kSmallestRate : rate;
 }
 
 }  // namespace tinyprop

@@ -11,11 +11,13 @@ namespace tinyprop {
 // one step ahead so that no step has the rate 0):
 //
 //   peak (s + 1) / warmup_steps                                          s < warmup_steps
-//   final + (peak - final) (1 + cos(pi f)) / 2                           s < total_steps
-//       f = (s + 1 - warmup_steps) / (total_steps + 1 - warmup_steps)
+//   final + (peak - final) sin^2(pi u / 2)                               s < total_steps
+//       u = (total_steps - s) / (total_steps + 1 - warmup_steps)
 //   final                                                                later
 //
-// A rate of 0, as after the end with final 0, trains nothing: every step is then an inference.
+// sin^2(pi u / 2) is (1 + cos(pi (1 - u))) / 2, without its cancellation near the end. Up to the last of total_steps steps a
+// rate is above 0 if the peak is: at least 2^-126, where the formula gives less. Rates are within 8 ulps of the formula and,
+// for the final rate 0, of Python's WarmupCosine. A rate of 0, as after the end with final 0, trains nothing: every step is then an inference.
 struct LearningRateSchedule {
   float peak = 0.0f;
   float final = 0.0f;

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
 
 from tflm_tinyprop.errors import ConfigError
+
+# 2^-126: below it, processors may take a float for 0, and a step with the rate 0 trains nothing.
+SMALLEST_RATE = np.finfo(np.float32).tiny
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +26,8 @@ class WarmupCosine:
 
     which is Keras' CosineDecay with warmup_target, read one step ahead so that neither the first nor the last step has the
     rate 0. total_steps 0: the peak for ever after the warm-up.
+
+    Raises ConfigError for rates that are negative or not finite in float32, and for a warm-up longer than the whole.
     """
 
     peak: float
@@ -29,6 +35,13 @@ class WarmupCosine:
     total_steps: int = 0
     final: float = 0.0
     first_step: int = 0
+
+    def __post_init__(self):
+        largest = float(np.finfo(np.float32).max)
+        if not (0 <= self.peak <= largest and 0 <= self.final <= largest):
+            raise ConfigError(f"{self} needs rates that are not negative and that float32 holds")
+        if self.warmup_steps < 0 or self.total_steps < 0 or 0 < self.total_steps < self.warmup_steps:
+            raise ConfigError(f"{self} needs 0 <= warmup_steps <= total_steps, or total_steps 0")
 
     @classmethod
     def over(cls, steps: int, peak: float, *, warmup: float, cosine: bool = True, first_step: int = 0) -> WarmupCosine:
@@ -52,33 +65,65 @@ class WarmupCosine:
         return rates
 
 
-def learning_rates(schedule, first_step: int, steps: int) -> np.ndarray:
-    """float32 [steps], the rates of the steps from first_step on.
+def as_float32(rates: np.ndarray) -> np.ndarray:
+    """float32 of float64 rates; those above 0 stay above 0, as in firmware."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.where(rates > 0, np.maximum(rates.astype(np.float32), SMALLEST_RATE), rates.astype(np.float32))
 
-    Raises ConfigError if one is negative or not finite: then nothing is trained at all.
+
+class LearningRates:
+    """The rates of the steps from `first_step` on, float32, taken by slices: rates[64:128].
+
+    A function is asked when a slice is taken, not for all steps of a training beforehand. Raises ConfigError for what is no
+    learning rate at all, and, where a slice is taken, for a rate that is negative or not finite in float32.
+
+    Args:
+        schedule: a number, a WarmupCosine, a Keras LearningRateSchedule or any function of the step.
+        batch_size: a batch with one sample has its rate multiplied by this, and has to stay finite, too.
     """
+
+    def __init__(self, schedule, first_step: int = 0, batch_size: int = 1):
+        self._first = first_step
+        self._largest = float(np.finfo(np.float32).max) / batch_size
+        self._evaluate = _evaluator(schedule)
+
+    def after(self, steps: int) -> LearningRates:
+        """The same rates, counted from a later step."""
+        later = copy.copy(self)
+        later._first += steps
+        return later
+
+    def __getitem__(self, steps: slice) -> np.ndarray:
+        first = self._first + steps.start
+        rates = self._evaluate(first, steps.stop - steps.start)
+        wrong = np.flatnonzero(~((rates >= 0) & (rates <= self._largest)))
+        if wrong.size:
+            raise ConfigError(f"the learning rate at step {first + wrong[0]} is {rates[wrong[0]]}; it must be finite and not "
+                              f"negative, also as float32 times the batch size (at most {self._largest:.3g})")
+        return as_float32(rates)
+
+
+def _evaluator(schedule):
+    """(first step, count) -> float64 rates."""
     if isinstance(schedule, (int, float, np.number)) and not isinstance(schedule, bool):
-        rates = np.full(steps, schedule, np.float64)
-    elif isinstance(schedule, WarmupCosine):
-        rates = schedule.rates(first_step, steps)
-    elif callable(schedule):
-        rates = _evaluate(schedule, first_step, steps)
-    else:
+        return lambda first, count: np.full(count, schedule, np.float64)
+    if isinstance(schedule, WarmupCosine):
+        return schedule.rates
+    if not callable(schedule):
         raise ConfigError(f"learning_rate must be a number or a function of the step, got {schedule!r}")
-    wrong = np.flatnonzero(~(np.isfinite(rates) & (rates >= 0)))
-    if wrong.size:
-        raise ConfigError(
-            f"the learning rate at step {first_step + wrong[0]} is {rates[wrong[0]]}; it must be finite and not negative"
-        )
-    return rates.astype(np.float32)
-
-
-def _evaluate(schedule, first_step: int, steps: int) -> np.ndarray:
-    steps_range = range(first_step, first_step + steps)
     if any(cls.__name__ == "LearningRateSchedule" for cls in type(schedule).__mro__):
-        from tflm_tinyprop.training.keras_schedule import evaluate
+        from tflm_tinyprop.training.keras_schedule import BlockwiseRates
 
-        rates = evaluate(schedule, steps_range)
-        if rates is not None:
-            return rates
-    return np.array([float(schedule(step)) for step in steps_range], np.float64)
+        return BlockwiseRates(schedule, lambda first, count: _called(schedule, first, count))
+    return lambda first, count: _called(schedule, first, count)
+
+
+def _called(schedule, first: int, count: int) -> np.ndarray:
+    rates = np.empty(count, np.float64)
+    for i in range(count):
+        rate = schedule(first + i)
+        try:
+            rates[i] = float(rate)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"the learning rate at step {first + i} is {rate!r}, which is no number") from error
+    return rates

@@ -11,6 +11,7 @@ from tflm_tinyprop.format.metadata import TrainingMetadata
 from tflm_tinyprop.format.tables import LAYER_STATISTICS, SAMPLE_STATISTICS
 from tflm_tinyprop.host.session import Session
 from tflm_tinyprop.training.data import invalid_label
+from tflm_tinyprop.training.schedules import LearningRates
 
 PADDING = -1  # in place of a row: the last batch is not full
 
@@ -70,8 +71,10 @@ class StepRunner:
         self.steps = 0  # invokes with a learning rate above 0
 
     def run(self, x: list[np.ndarray], y: np.ndarray, rows: np.ndarray, control: np.ndarray,
-            learning_rates: np.ndarray, chunk: int = 64) -> Iterator[StepResults]:
+            learning_rates: np.ndarray | LearningRates, chunk: int = 64) -> Iterator[StepResults]:
         """Runs one step per row of `rows`, yielding results every `chunk` steps.
+
+        learning_rates: float32 [S], or LearningRates, of which a slice is taken per chunk.
 
         An exception in between (Ctrl-C) loses results, never a step: weights are those of the last one.
         """
@@ -80,10 +83,11 @@ class StepRunner:
         for start in range(0, len(rows), chunk):
             part = rows[start : start + chunk]
             first_step = self.steps
+            rates = learning_rates[start : start + len(part)]
             run = self._run_full if full else self._run_padded
-            outputs, loss, statistics = run(x, y, part, control, learning_rates[start : start + chunk])
+            outputs, loss, statistics = run(x, y, part, control, rates)
             yield StepResults(
-                first_step, part, learning_rates[start : start + chunk],
+                first_step, part, rates,
                 np.stack(outputs), np.stack(loss), np.stack(statistics),
             )
 

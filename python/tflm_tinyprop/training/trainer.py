@@ -17,7 +17,7 @@ from tflm_tinyprop.training.callbacks import CallbackList, History
 from tflm_tinyprop.training.data import prepare_inputs, prepare_labels
 from tflm_tinyprop.training.metrics import Totals
 from tflm_tinyprop.training.progress import Progress, figures, wanted
-from tflm_tinyprop.training.schedules import learning_rates
+from tflm_tinyprop.training.schedules import LearningRates
 from tflm_tinyprop.training.steps import PADDING, StepRunner, batches
 
 
@@ -72,7 +72,8 @@ class Trainer:
         Args:
             x: samples [N, ...]; a list or a dict by name for several inputs.
             y: class indices [N], or one-hot labels or targets [N, ...].
-            learning_rate: a number, or a Keras LearningRateSchedule (or any function) of the step.
+            learning_rate: a number, or a Keras LearningRateSchedule (or any function) of the step. Functions are asked for a
+                few steps at a time; a rate that cannot be ends the training with a ConfigError before its step.
             validation_data: (x, y), evaluated after every epoch.
             shuffle: draws a new order every epoch, from `seed`.
             callbacks: Callback objects, ours or Keras'.
@@ -91,7 +92,8 @@ class Trainer:
         steps = -(-samples // self.model.batch_size)
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < initial_epoch:
             raise ConfigError(f"epochs must be an integer of at least {initial_epoch}, got {epochs!r}")
-        rates = learning_rates(learning_rate, self.step, steps * (epochs - initial_epoch))
+        rates = LearningRates(learning_rate, self.step, self.model.batch_size)
+        rates[0:1]  # what is no learning rate is refused before anything else happens
 
         self.history = History()
         params = {"epochs": epochs, "steps": steps, "verbose": verbose, "samples": samples}
@@ -107,7 +109,7 @@ class Trainer:
                 hooks.call("on_epoch_begin", epoch, {})
                 progress.update(description=f"epoch {epoch + 1}/{epochs}")
                 logs = self._run_epoch(
-                    inputs, labels, order, rates[number * steps : (number + 1) * steps], hooks, progress
+                    inputs, labels, order, rates.after(number * steps), hooks, progress
                 )
                 if validation is not None:
                     logs |= {f"val_{k}": v for k, v in self._evaluate(*validation, hooks).items()}
@@ -142,7 +144,7 @@ class Trainer:
         labels = prepare_labels(self.model, y, len(inputs[0]))
         if len(labels) > self.model.batch_size:
             raise DataError(f"train_on_batch got {len(labels)} samples, the model's batch has {self.model.batch_size}")
-        rates = learning_rates(learning_rate, self.step, 1)
+        rates = LearningRates(learning_rate, self.step, self.model.batch_size)[0:1]
         totals = Totals(self.model.training)
         rows = batches(np.arange(len(labels)), self.model.batch_size)
         for results in self._runner.run(inputs, labels, rows, self.config.control(0.0), rates):
