@@ -7,7 +7,7 @@ import tflm_tinyprop as tp
 from tflm_tinyprop import verification
 from tflm_tinyprop.conversion.pipeline import read_source
 from tflm_tinyprop.errors import ModelError
-from tflm_tinyprop.format.graph import Op, Tensor, builtin_options, read_graph, write_graph
+from tflm_tinyprop.format.graph import Op, Tensor, builtin_options, read_graph, schema, write_graph
 from tflm_tinyprop.native_output import captured_output
 from tflm_tinyprop.trainable_model import make_trainable
 from tflm_tinyprop.verification import Reference, difference
@@ -172,3 +172,31 @@ def test_an_op_with_inputs_that_tflm_refuses(plain_tflite):
 def test_a_message_without_a_node_is_passed_on(plain_tflite):
     graph = read_graph(plain_tflite)
     assert "no node here" in verification.explain(graph, "no node here", {})
+
+
+def test_a_custom_op_of_somebody_else(plain_tflite):
+    graph = read_graph(plain_tflite)
+    graph.ops[2].kind, graph.ops[2].is_custom, graph.ops[2].raw = "XC_conv", True, None
+    with pytest.raises(ModelError, match=r"'dense_3' \(XC_conv\).*convert the model before a compiler"):
+        tp.convert(write_graph(graph), trainable_layers=1)
+
+
+def test_a_model_compiled_for_an_accelerator_reads_scratch_memory(plain_tflite):
+    graph = read_graph(plain_tflite)
+    scratch = graph.add_tensor(Tensor("scratch", (64,), np.dtype(np.uint8)))
+    data = write_graph(graph)
+    graph.ops[0].kind, graph.ops[0].is_custom, graph.ops[0].raw = "ethos-u", True, None
+    graph.ops[0].inputs.append(scratch)
+    with pytest.raises(ModelError, match="op ethos-u reads tensor 'scratch'.*compiled for an accelerator"):
+        graph.check()
+    assert read_graph(data)
+
+
+def test_uint8_models(plain_tflite):
+    graph = read_graph(plain_tflite)
+    for tensor in graph.tensors[-2:]:
+        tensor.dtype, tensor.raw = np.dtype(np.uint8), schema.TensorT()
+        tensor.raw.quantization = schema.QuantizationParametersT()
+        tensor.raw.quantization.scale, tensor.raw.quantization.zeroPoint = np.array([0.5], np.float32), np.array([1])
+    with pytest.raises(ModelError, match="quantized to uint8.*export it again with int8"):
+        tp.convert(write_graph(graph), trainable_layers=1)

@@ -188,8 +188,9 @@ class Graph:
         for op in self.ops:
             for t in op.inputs:
                 if t >= 0 and t not in written:
+                    compiled = ": the model is compiled for an accelerator; take it as it was before" if op.is_custom else ""
                     raise ModelError(
-                        f"op {op.kind} reads tensor '{self.tensors[t].name}', which nothing writes before it"
+                        f"op {op.kind} reads tensor '{self.tensors[t].name}', which nothing writes before it{compiled}"
                     )
             written.update(op.outputs)
         for t in self.outputs:
