@@ -177,7 +177,7 @@ def test_a_message_without_a_node_is_passed_on(plain_tflite):
 def test_a_custom_op_of_somebody_else(plain_tflite):
     graph = read_graph(plain_tflite)
     graph.ops[2].kind, graph.ops[2].is_custom, graph.ops[2].raw = "XC_conv", True, None
-    with pytest.raises(ModelError, match=r"'dense_3' \(XC_conv\).*convert the model before a compiler"):
+    with pytest.raises(ModelError, match=r"'model/dense_3/output' \(XC_conv\).*convert the model before a compiler"):
         tp.convert(write_graph(graph), trainable_layers=1)
 
 
