@@ -18,6 +18,7 @@ from tflm_tinyprop.format.tables import WEIGHT_HEADER as HEADER
 from tflm_tinyprop.format.tables import WEIGHT_MAGIC as MAGIC
 
 VERSION = HEADER.version
+_MOST_STEPS = 2**32 - 1  # where firmware's counters stop, too
 _CRC = struct.Struct("<I")
 _COUNTS = struct.Struct("<II")  # the last two fields of every header: variables and bytes of data
 
@@ -41,8 +42,8 @@ def pack(training: TrainingMetadata, record: WeightRecord) -> bytes:
     sizes = struct.pack(f"<{len(record.values)}I", *(v.size for v in record.values))
     header = HEADER.pack({
         "magic": MAGIC, "version": VERSION, "header_size": HEADER.size(), "fingerprint": training.fingerprint,
-        "sequence": record.sequence, "step": record.step,
-        "schedule_step": record.step if record.schedule_step is None else record.schedule_step,
+        "sequence": record.sequence, "step": min(record.step, _MOST_STEPS),
+        "schedule_step": min(record.step if record.schedule_step is None else record.schedule_step, _MOST_STEPS),
         "variable_count": len(record.values), "data_bytes": len(data),
     }, VERSION)
     content = header + sizes + data

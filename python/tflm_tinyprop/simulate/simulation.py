@@ -212,7 +212,8 @@ class TinyPropSimulation(keras.Model):
             return tf.zeros(tf.shape(outputs)[:1], tf.bool)
         sparse = self._loss_name == "sparse_categorical_crossentropy"
         expected = tf.reshape(labels, [-1]) if sparse else tf.argmax(labels, axis=1)
-        return tf.argmax(outputs, axis=1) == tf.cast(expected, tf.int64)
+        is_nan = tf.reduce_any(tf.math.is_nan(outputs), axis=1)  # never right, as in training.metrics
+        return (tf.argmax(outputs, axis=1) == tf.cast(expected, tf.int64)) & ~is_nan
 
     # Many steps -------------------------------------------------------------------------------------
 

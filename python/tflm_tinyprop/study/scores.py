@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflm_tinyprop.study.data import Samples
+from tflm_tinyprop.training.metrics import predicted_classes
 
 
 def score(predictions: np.ndarray, samples: Samples) -> float:
@@ -13,7 +14,7 @@ def score(predictions: np.ndarray, samples: Samples) -> float:
         return anomaly_auc(predictions, samples)
     if not len(samples):
         return float("nan")
-    return float((predictions.argmax(axis=-1) == samples.y).mean())
+    return float((predicted_classes(predictions) == samples.y).mean())
 
 
 def anomaly_auc(predictions: np.ndarray, samples: Samples) -> float:

@@ -9,6 +9,20 @@ from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.training.steps import PADDING, StepResults
 
 
+NO_CLASS = -1
+
+
+def predicted_classes(outputs: np.ndarray) -> np.ndarray:
+    """Index of the largest of a sample's outputs [..., classes], of equal ones the first; NO_CLASS if one of them is NaN.
+
+    As firmware's Trainer::PredictedClass: a model that gives NaN is never right.
+    """
+    classes = outputs.argmax(axis=-1)
+    if not np.issubdtype(outputs.dtype, np.floating):
+        return classes
+    return np.where(np.isnan(outputs).any(axis=-1), NO_CLASS, classes)
+
+
 class Totals:
     """Adds up the results of steps.
 
@@ -43,7 +57,7 @@ class Totals:
             expected = labels[results.rows[real]]
             if expected.ndim > 1:
                 expected = expected.argmax(axis=-1)
-            self._correct += int((results.outputs[real].argmax(axis=-1) == expected).sum())
+            self._correct += int((predicted_classes(results.outputs[real]) == expected).sum())
 
     @property
     def _classifies(self) -> bool:

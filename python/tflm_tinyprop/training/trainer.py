@@ -200,14 +200,24 @@ class Trainer:
                 if record.role != metadata.STATE]
 
     def set_weights(self, values) -> None:
-        """Replaces the trained tensors; the running maxima and the step count stay."""
+        """Replaces the trained tensors; the running maxima and the step count stay.
+
+        Raises DataError for other shapes, and for values that are no finite float32.
+        """
         current = self._values()
         if len(values) != len(current) - 1:
             raise DataError(f"set_weights takes {len(current) - 1} arrays, got {len(values)}")
         for new, old in zip(values, current):
             if np.shape(new) != old.shape:
                 raise DataError(f"set_weights got an array of shape {np.shape(new)} where {old.shape} is expected")
+        for number, new in enumerate(values):
+            if not _is_finite(new):
+                raise DataError(f"set_weights got values for {self._weight_name(number)} that are no finite float32")
         self._start(self.model.with_values([*values, current[-1]]), self.step)
+
+    def _weight_name(self, number: int) -> str:
+        record = self.model.training.variables[number]
+        return f"array {number} ({self.model.training.layers[record.layer - 1].name}, {metadata.ROLES[record.role]})"
 
     def reset(self) -> None:
         """Back to the exported weights, step 0."""
@@ -222,10 +232,17 @@ class Trainer:
         return files.write_whole(path, weight_record.pack(self.model.training, record), overwrite=overwrite)
 
     def load_weights(self, path: str | os.PathLike) -> None:
-        """Reads a weight record of this model, or the newest one in a dump of a device's weight storage."""
+        """Reads a weight record of this model, or the newest one in a dump of a device's weight storage.
+
+        Raises ModelError if it is damaged, of another model, or holds weights that are not finite. Running maxima may be
+        anything: the next step replaces them.
+        """
         record = weight_record.unpack_any(self.model.training, files.read_bytes(path), str(path))
         shapes = [self.model.graph.tensors[v.initial].shape for v in self.model.training.variables]
         values = [v.reshape(shape) for v, shape in zip(record.values, shapes, strict=True)]
+        for number, value in enumerate(values[:-1]):
+            if not _is_finite(value):
+                raise ModelError(f"{path} holds values for {self._weight_name(number)} that are not finite")
         self._start(self.model.with_values(values), record.step)
 
     def to_tflite(self, path: str | os.PathLike | None = None, *, overwrite: bool = False) -> bytes:
@@ -245,6 +262,15 @@ class Trainer:
         from tflm_tinyprop.conversion import keras_export
 
         return keras_export.to_keras(self.model.training, self._values(), keras_model or self.model.keras_model)
+
+
+def _is_finite(values) -> bool:
+    """Whether all values are finite in float32; anything else than numbers is not."""
+    try:
+        with np.errstate(over="ignore"):
+            return bool(np.isfinite(np.asarray(values).astype(np.float32)).all())
+    except (TypeError, ValueError):
+        return False
 
 
 def _arena_for(model: TrainableModel, wanted: int | None) -> int:

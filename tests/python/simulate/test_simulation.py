@@ -34,6 +34,17 @@ def keras_fit(model, x, y, rate, batch_size: int, epochs: int = 1):
     return copy, history
 
 
+def test_nan_is_never_right():
+    model = dense_model()
+    model.layers[-1].bias.assign(np.full(CLASSES, np.nan))
+    x, y = make_samples((16,), 10)[0], np.zeros(10, np.int32)
+    simulation = TinyPropSimulation(model, FULL)
+    simulation.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    assert np.isnan(simulation.predict(x, verbose=0)).all()
+    assert simulation.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] == 0
+    assert not simulation.train_steps(x, y, np.zeros(10, np.float32)).correct.any()
+
+
 # Full backpropagation -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("make", [dense_model, conv_model, norm_model])

@@ -14,6 +14,8 @@ def test_accuracy():
     predictions = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
     samples = Samples(np.zeros((4, 1)), np.array([0, 1, 1, 1]))
     assert score(predictions, samples) == 0.75
+    predictions[0, 1] = np.nan  # never right, though the first NaN would be the largest
+    assert score(predictions, samples) == 0.5
     assert math.isnan(score(predictions[:0], samples.where(np.arange(0))))
 
 

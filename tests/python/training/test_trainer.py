@@ -6,7 +6,9 @@ from support import assert_weights_close, bits, tensorflow_step
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ConfigError, DataError, ModelError
+from tflm_tinyprop.format import weight_record
 from tflm_tinyprop.models.tiny_models import dense_classifier
+from tflm_tinyprop.training.metrics import predicted_classes
 
 
 @pytest.fixture
@@ -119,6 +121,26 @@ def test_one_hot_labels_and_regression_report_what_they_can(samples):
     plain = dense_classifier([8, 16, 4], seed=1, softmax=False)
     trainer = tp.Trainer(tp.convert(plain, loss="mse"))
     assert set(trainer.evaluate(samples[0], one_hot)) == {"loss"}
+
+
+def test_nan_is_never_right(samples):
+    """Weights so large that the outputs are NaN: the loss says so, and the accuracy is 0 whatever the labels."""
+    data = dense_classifier([8, 16, 4], seed=1)
+    for loss, labels in (("sparse_categorical_crossentropy", np.zeros(40, int)),
+                         ("categorical_crossentropy", np.eye(4)[np.zeros(40, int)])):
+        trainer = tp.Trainer(tp.convert(data, loss=loss))
+        trainer.set_weights([w * np.float32(1e38) for w in trainer.get_weights()])
+        x = samples[0]
+        assert np.isnan(trainer.predict(x)).any(axis=1).all()
+        found = trainer.evaluate(x, labels)
+        assert np.isnan(found["loss"]) and found["accuracy"] == 0
+
+
+def test_predicted_classes():
+    outputs = np.array([[1, 3, 3], [np.nan, 0, 1], [0, np.nan, -1], [-np.inf, np.inf, 0]], np.float32)
+    assert predicted_classes(outputs).tolist() == [1, -1, -1, 1]
+    assert predicted_classes(outputs[None]).tolist() == [[1, -1, -1, 1]]
+    assert predicted_classes(np.array([[-128, 5, 5]], np.int8)).tolist() == [1]
 
 
 # Learning rates -------------------------------------------------------------------------------------
@@ -283,6 +305,42 @@ def test_get_and_set_weights(trainer, samples):
         trainer.set_weights(values[:1])
     with pytest.raises(DataError, match="shape"):
         trainer.set_weights([values[1], *values[1:]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39, "heavy"])
+def test_weights_that_are_not_finite_are_refused(trainer, model, tmp_path, value):
+    before = bits(trainer._values())
+    values = [w.astype(np.float64) for w in trainer.get_weights()]
+    values[3] = np.full(values[3].shape, value)
+    name = r"array 3 \(\w+, bias\)"
+    with pytest.raises(DataError, match=f"set_weights got values for {name} that are no finite float32"):
+        trainer.set_weights(values)
+    if isinstance(value, float):
+        path, all_values = tmp_path / "w.bin", trainer._values()
+        with np.errstate(over="ignore"):
+            all_values[3] = values[3].astype(np.float32)
+        path.write_bytes(weight_record.pack(model.training, weight_record.WeightRecord(all_values, 1)))
+        with pytest.raises(ModelError, match=f"w.bin holds values for {name} that are not finite"):
+            trainer.load_weights(path)
+    assert bits(trainer._values()) == before and trainer.step == 0
+
+
+def test_running_maxima_that_are_not_finite_are_loaded_and_replaced(model, samples, tmp_path):
+    trainer, path = tp.Trainer(model, config=tp.TinyPropConfig.v2()), tmp_path / "w.bin"
+    values = trainer._values()
+    values[-1][:] = np.inf
+    path.write_bytes(weight_record.pack(model.training, weight_record.WeightRecord(values, 1)))
+    trainer.load_weights(path)
+    logs = trainer.fit(*samples, learning_rate=0.01, verbose=False).history
+    maxima = trainer._values()[-1]  # the last is not used: the output layer has the decision's
+    assert np.isfinite(maxima[:-1]).all() and logs["skip_rate"][0] < 1
+
+
+def test_the_step_count_of_a_record_stops_where_it_has_no_more_digits(trainer, model, tmp_path):
+    path = tmp_path / "w.bin"
+    path.write_bytes(weight_record.pack(model.training, weight_record.WeightRecord(trainer._values(), 2**32 + 5)))
+    trainer.load_weights(path)
+    assert trainer.step == 2**32 - 1
 
 
 def test_to_tflite_runs_in_tensorflow_lite_with_the_same_outputs(trainer, samples, tmp_path):
