@@ -21,9 +21,11 @@ namespace tinyprop {
   X(AveragePool2DGrad)   \
   X(MaxPool2DGrad)       \
   X(ActivationGrad)      \
-  X(SoftmaxGrad)
+  X(SoftmaxGrad)         \
+  X(ReduceMaxGrad)       \
+  X(ScatterAdd)
 
-constexpr int kTinyPropOpCount = 12;
+constexpr int kTinyPropOpCount = 14;
 
 // What a training step did with a sample: elements of the gate.
 enum class SampleStatus : int32_t {
@@ -236,6 +238,28 @@ struct SoftmaxGradOptions {
 };
 static_assert(offsetof(SoftmaxGradOptions, beta) == 0, "beta");
 constexpr bool IsKnown(const SoftmaxGradOptions&) { return true; }
+
+// Custom options of TinyPropReduceMaxGrad.
+struct ReduceGradOptions {
+  static constexpr uint16_t kBytes[] = {2};  // of each version, from 1 on
+
+  uint8_t first_axis = 0;  // first of the reduced axes of the input
+  uint8_t axes = 1;  // how many axes side by side are reduced, >= 1
+};
+static_assert(offsetof(ReduceGradOptions, first_axis) == 0, "first_axis");
+static_assert(offsetof(ReduceGradOptions, axes) == 1, "axes");
+constexpr bool IsKnown(const ReduceGradOptions& o) {
+  return o.axes >= 1;
+}
+
+// Custom options of TinyPropScatterAdd.
+struct ScatterAddOptions {
+  static constexpr uint16_t kBytes[] = {2};  // of each version, from 1 on
+
+  uint16_t axis = 0;  // axis in which delta and input delta differ
+};
+static_assert(offsetof(ScatterAddOptions, axis) == 0, "axis");
+constexpr bool IsKnown(const ScatterAddOptions&) { return true; }
 
 // Offsets into the metadata entry TINYPROP and its records, by type: flatbuffers align neither.
 namespace wire {

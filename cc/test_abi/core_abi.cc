@@ -9,6 +9,8 @@
 #include "cc/core/float_bits.h"
 #include "cc/core/fully_connected_grad.h"
 #include "cc/core/max_pool_2d_grad.h"
+#include "cc/core/reduce_max_grad.h"
+#include "cc/core/scatter_add.h"
 #include "cc/core/mean_squared_error.h"
 #include "cc/core/sample_status.h"
 #include "cc/core/selection.h"
@@ -68,6 +70,17 @@ TEST_ABI void abi_average_pool_2d_grad(const int32_t* shape, const float* delta,
 TEST_ABI void abi_max_pool_2d_grad(const int32_t* shape, const float* delta, const float* input,
                                    const float* output, float* input_delta) {
   tinyprop::MaxPool2DGrad(PoolShapeOf(shape), delta, input, output, input_delta);
+}
+
+TEST_ABI void abi_reduce_max_grad(const int32_t* shape, const float* delta, const float* input,
+                                  const float* output, float* input_delta) {
+  tinyprop::ReduceMaxGrad({shape[0], shape[1], shape[2]}, delta, input, output, input_delta);
+}
+
+TEST_ABI void abi_scatter_add(const int32_t* shape, const float* delta, const int32_t* indices,
+                              const float* weights, float* input_delta) {
+  tinyprop::ScatterAdd({shape[0], shape[1], shape[2], shape[3], shape[4]}, delta, indices, weights,
+                       input_delta);
 }
 
 TEST_ABI void abi_softmax_grad(float beta, int32_t classes, const float* output, float* delta,

@@ -81,6 +81,19 @@ inline Fields FieldsOf(const SoftmaxGradOptions& o) {
   };
 }
 
+inline Fields FieldsOf(const ReduceGradOptions& o) {
+  return {
+      {"first_axis", o.first_axis},
+      {"axes", o.axes},
+  };
+}
+
+inline Fields FieldsOf(const ScatterAddOptions& o) {
+  return {
+      {"axis", o.axis},
+  };
+}
+
 }  // namespace testing
 }  // namespace tinyprop
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tflm_tinyprop.conversion.rules.rearrange import permutation
 from tflm_tinyprop.format.graph import Graph, Op
 
+_REDUCTIONS = ("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN")
+
 
 def batch_axes(graph: Graph, batch_size: int) -> dict[int, int | None]:
     """{tensor: the axis that counts samples} of all tensors that depend on the graph's inputs; None: it cannot be told.
@@ -25,12 +27,25 @@ def batch_axes(graph: Graph, batch_size: int) -> dict[int, int | None]:
 def _axis_behind(graph: Graph, op: Op, axis: int, output: int, batch_size: int) -> int | None:
     if op.kind == "TRANSPOSE" and graph.tensors[op.inputs[1]].is_constant:
         return permutation(graph, op).index(axis)
-    if axis == 0:
-        return 0
-    if op.kind == "STRIDED_SLICE":
-        return axis - (int(op.options.shrinkAxisMask) & ((1 << axis) - 1)).bit_count()
-    if op.kind == "UNPACK":
-        return axis - (int(op.options.axis) % len(graph.tensors[op.inputs[0]].shape) < axis)
+    if op.kind == "PACK":
+        return axis + (int(op.options.axis) % len(graph.tensors[output].shape) <= axis)
+    removed = _removed_axes(graph, op)
+    if axis in removed:
+        return None
+    if axis == 0 or removed:
+        return axis - sum(other < axis for other in removed)
     shape = graph.tensors[output].shape
     inputs = {len(graph.tensors[t].shape) for t in op.inputs[:1] if t >= 0}
     return axis if inputs == {len(shape)} and shape[axis] == batch_size else None
+
+
+def _removed_axes(graph: Graph, op: Op) -> set[int]:
+    """The axes of its input that the op's output does not have."""
+    rank = len(graph.tensors[op.inputs[0]].shape)
+    if op.kind == "STRIDED_SLICE":
+        return {axis for axis in range(rank) if op.options.shrinkAxisMask >> axis & 1}
+    if op.kind == "UNPACK":
+        return {int(op.options.axis) % rank}
+    if op.kind in _REDUCTIONS and not op.options.keepDims and graph.tensors[op.inputs[1]].is_constant:
+        return {int(axis) % rank for axis in graph.tensors[op.inputs[1]].array().reshape(-1)}
+    return set()

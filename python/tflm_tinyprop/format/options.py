@@ -45,9 +45,11 @@ ConvGradOptions = _class_of(tables.CONV_GRAD)
 PoolGradOptions = _class_of(tables.POOL_GRAD)
 ActivationGradOptions = _class_of(tables.ACTIVATION_GRAD)
 SoftmaxGradOptions = _class_of(tables.SOFTMAX_GRAD)
+ReduceGradOptions = _class_of(tables.REDUCE_GRAD)
+ScatterAddOptions = _class_of(tables.SCATTER_ADD)
 
 _CLASSES = (InitializeOptions, LossOptions, DecisionOptions, LayerGradOptions, ConvGradOptions, PoolGradOptions,
-            ActivationGradOptions, SoftmaxGradOptions)
+            ActivationGradOptions, SoftmaxGradOptions, ReduceGradOptions, ScatterAddOptions)
 OPTIONS_OF_OP: dict[str, type[Options]] = {
     op.kind: next(cls for cls in _CLASSES if cls.STRUCT is op.options) for op in tables.OPS
 }
@@ -66,6 +68,8 @@ AVERAGE_POOL_2D_GRAD = op_kind("AveragePool2DGrad")
 MAX_POOL_2D_GRAD = op_kind("MaxPool2DGrad")
 ACTIVATION_GRAD = op_kind("ActivationGrad")
 SOFTMAX_GRAD = op_kind("SoftmaxGrad")
+REDUCE_MAX_GRAD = op_kind("ReduceMaxGrad")
+SCATTER_ADD = op_kind("ScatterAdd")
 
 
 def unpack(op: str, data: bytes) -> Options:

@@ -79,6 +79,13 @@ ACTIVATION_GRAD = Struct("ActivationGradOptions", "Options", (
 
 SOFTMAX_GRAD = Struct("SoftmaxGradOptions", "Options", (Field("beta", "f32", "beta", default=1),))
 
+REDUCE_GRAD = Struct("ReduceGradOptions", "Options", (
+    Field("first_axis", "u8", "first of the reduced axes of the input"),
+    Field("axes", "u8", "how many axes side by side are reduced, >= 1", lowest=1, default=1),
+))
+
+SCATTER_ADD = Struct("ScatterAddOptions", "Options", (Field("axis", "u16", "axis in which delta and input delta differ"),))
+
 
 @dataclasses.dataclass(frozen=True)
 class CustomOp:
@@ -107,6 +114,8 @@ OPS = (
     CustomOp("MaxPool2DGrad", POOL_GRAD),
     CustomOp("ActivationGrad", ACTIVATION_GRAD),
     CustomOp("SoftmaxGrad", SOFTMAX_GRAD),
+    CustomOp("ReduceMaxGrad", REDUCE_GRAD),
+    CustomOp("ScatterAdd", SCATTER_ADD),
 )
 
 # Tensors ----------------------------------------------------------------------------------------------------

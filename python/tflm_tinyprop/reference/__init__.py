@@ -29,6 +29,8 @@ from tflm_tinyprop.reference.fully_connected import fully_connected_backward, fu
 from tflm_tinyprop.reference.max_pool_2d import max_pool_2d_backward, max_pool_2d_forward
 from tflm_tinyprop.reference.mean_squared_error import mean_squared_error
 from tflm_tinyprop.reference.network import DenseLayer, ReferenceNetwork, StepResult
+from tflm_tinyprop.reference.reduce_max import reduce_max_backward, reduce_max_forward
+from tflm_tinyprop.reference.scatter_add import gather_forward, scatter_add
 from tflm_tinyprop.reference.selection import select_top_k
 from tflm_tinyprop.reference.softmax import softmax_backward, softmax_forward
 from tflm_tinyprop.reference.softmax_cross_entropy import (
@@ -62,13 +64,17 @@ __all__ = [
     "error_propagation_rate",
     "fully_connected_backward",
     "fully_connected_forward",
+    "gather_forward",
     "gradient_count",
     "local_error",
     "max_pool_2d_backward",
     "max_pool_2d_forward",
     "mean_squared_error",
+    "reduce_max_backward",
+    "reduce_max_forward",
     "relative_error",
     "same_padding",
+    "scatter_add",
     "select_top_k",
     "softmax_backward",
     "softmax_cross_entropy_dense",

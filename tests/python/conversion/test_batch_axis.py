@@ -42,6 +42,18 @@ def test_the_axis_is_followed(probe):
     assert [axes[t] for t in (probe.input, time_first, active, step, unpacked, back, lost, both)] == [0, 1, 1, 0, 0, 0, None, None]
 
 
+def test_the_axis_is_followed_through_ops_that_add_or_remove_axes(probe):
+    options = builtin_options("ReducerOptions")
+    stacked = probe.op("PACK", [probe.input] * 2, (2, BATCH, STEPS, FEATURES), builtin_options("PackOptions", valuesCount=2, axis=0))
+    behind = probe.op("PACK", [stacked] * 2, (2, BATCH, 2, STEPS, FEATURES), builtin_options("PackOptions", valuesCount=2, axis=2))
+    summed = probe.op("SUM", [stacked, probe.constant(np.array([0, -1], np.int32))], (BATCH, STEPS), options)
+    largest = probe.op("REDUCE_MAX", [stacked, probe.constant(np.array([2], np.int32))], (2, BATCH, FEATURES), options)
+    gone = probe.op("MEAN", [stacked, probe.constant(np.array([1], np.int32))], (2, STEPS, FEATURES), options)
+    apart = probe.op("UNPACK", [stacked], (2, STEPS, FEATURES), builtin_options("UnpackOptions", num=BATCH, axis=1))
+    axes = batch_axes(probe.graph, BATCH)
+    assert [axes[t] for t in (stacked, behind, summed, largest, gone, apart)] == [1, 1, 0, 1, None, None]
+
+
 @pytest.mark.parametrize("batch", [1, BATCH])
 def test_a_layer_whose_samples_are_not_in_front_trains_with_batch_1_only(batch):
     probe = Probe(np.random.default_rng(1).normal(size=(batch, STEPS, FEATURES)))

@@ -22,7 +22,14 @@ def random_parts(generator, shape):
     for axis, size in enumerate(shape[1:], 1):
         first = int(generator.integers(0, size))
         last = int(generator.integers(first + 1, size + 1))
-        strides.append(1)
+        strides.append(int(generator.integers(1, 4)) if generator.random() < 0.4 else 1)
+        if generator.random() < 0.25:  # from behind
+            strides[-1] *= -1
+            first, last = (first - 1, last - 1) if first > 0 else (None, last - 1)
+            begin.append(last)
+            end.append(0 if first is None else first)
+            masks["end_mask"] |= (first is None) << axis
+            continue
         if generator.random() < 0.3 and masks["shrink_axis_mask"].bit_count() < 2:
             masks["shrink_axis_mask"] |= 1 << axis
             last = first + 1

@@ -126,6 +126,20 @@ class CoreAbi:
         self._call("max_pool_2d_grad", None, shape, delta, x, y, Out(input_delta))
         return input_delta
 
+    def reduce_max_grad(self, delta, x, y) -> np.ndarray:
+        """input delta of x [outer, reduced, inner], and of delta and y [outer, inner]"""
+        input_delta = np.full(x.shape, np.nan, dtype=np.float32)
+        self._call("reduce_max_grad", None, np.asarray(x.shape, dtype=np.int32), delta, x, y, Out(input_delta))
+        return input_delta
+
+    def scatter_add(self, delta, indices, weights, size: int) -> np.ndarray:
+        """input delta [outer, size, inner] of delta [outer, positions, inner], indices and weights [positions, taps]"""
+        outer, positions, inner = delta.shape
+        shape = np.array([outer, positions, indices.shape[1], size, inner], dtype=np.int32)
+        input_delta = np.full((outer, size, inner), np.nan, dtype=np.float32)
+        self._call("scatter_add", None, shape, delta, indices, weights, Out(input_delta))
+        return input_delta
+
     def softmax_grad(self, beta: float, y, delta) -> np.ndarray:
         """dLoss/dx of y, delta [R, C]"""
         delta = delta.copy()

@@ -32,6 +32,8 @@ CASES = [
     ),
     (options.ACTIVATION_GRAD, options.ActivationGradOptions(4, 0.25), "0100 0c00 04 000000 0000803e"),
     (options.SOFTMAX_GRAD, options.SoftmaxGradOptions(2.0), "0100 0800 00000040"),
+    (options.REDUCE_MAX_GRAD, options.ReduceGradOptions(1, 2), "0100 0600 01 02"),
+    (options.SCATTER_ADD, options.ScatterAddOptions(258), "0100 0600 0201"),
 ]
 
 UNKNOWN = [
@@ -47,6 +49,7 @@ UNKNOWN = [
     (options.AVERAGE_POOL_2D_GRAD, options.PoolGradOptions(2, 0, 1, 1, 1, 1, 0, 0)),
     (options.MAX_POOL_2D_GRAD, options.PoolGradOptions(2, 2, 1, 0, 1, 1, 0, 0)),
     (options.ACTIVATION_GRAD, options.ActivationGradOptions(len(options.ELEMENTWISE_ACTIVATIONS), 0.0)),
+    (options.REDUCE_MAX_GRAD, options.ReduceGradOptions(1, 0)),
     (options.MEAN_SQUARED_ERROR, options.LossOptions(2, 0)),
     (options.MEAN_SQUARED_ERROR, options.LossOptions(1, 4)),
 ]

@@ -6,9 +6,11 @@ from tflm_tinyprop.conversion.rules.conv_2d import Conv2DRule
 from tflm_tinyprop.conversion.rules.depthwise_conv_2d import DepthwiseConv2DRule
 from tflm_tinyprop.conversion.rules.elementwise import AddRule, DivRule, MulRule, SubRule
 from tflm_tinyprop.conversion.rules.fully_connected import FullyConnectedRule
-from tflm_tinyprop.conversion.rules.mean import MeanRule
+from tflm_tinyprop.conversion.rules.mean import MeanRule, SumRule
 from tflm_tinyprop.conversion.rules.pool_2d import AveragePool2DRule, MaxPool2DRule
 from tflm_tinyprop.conversion.rules.rearrange import ConcatenationRule, PadRule, ReshapeRule, TransposeRule
+from tflm_tinyprop.conversion.rules.reduce_max import ReduceMaxRule
+from tflm_tinyprop.conversion.rules.resize import ResizeBilinearRule, ResizeNearestNeighborRule
 from tflm_tinyprop.conversion.rules.slices import SliceRule, StridedSliceRule
 from tflm_tinyprop.conversion.rules.softmax import SoftmaxRule
 from tflm_tinyprop.conversion.rules.split import PackRule, SplitRule, SplitVRule, UnpackRule
@@ -18,7 +20,8 @@ RULES: dict[str, Rule] = {
     rule.kind: rule
     for rule in (
         FullyConnectedRule(), Conv2DRule(), DepthwiseConv2DRule(), TransposeConvRule(),
-        AveragePool2DRule(), MaxPool2DRule(), MeanRule(),
+        AveragePool2DRule(), MaxPool2DRule(), MeanRule(), SumRule(),
+        *(ReduceMaxRule(kind) for kind in ("REDUCE_MAX", "REDUCE_MIN")), ResizeNearestNeighborRule(), ResizeBilinearRule(),
         AddRule(), SubRule(), MulRule(), DivRule(), ConcatenationRule(),
         *(ReshapeRule(kind) for kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")),
         TransposeRule(),

@@ -1,4 +1,4 @@
-"""MEAN over constant axes:  dx = dy / n, spread over the averaged elements."""
+"""MEAN and SUM over constant axes:  dx = dy / n or dy, spread over the elements reduced."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ class MeanRule(Rule):
             return "its axes are computed; only constant axes have a gradient"
         return float_problem(graph, op, positions=(0,))
 
+    def _share(self, reduced: list[int]) -> float:
+        return 1 / np.prod(reduced)
+
     def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
         x = request.op.inputs[0]
         shape = graph.tensors[x].shape
@@ -27,7 +30,14 @@ class MeanRule(Rule):
         delta = request.delta
         if graph.tensors[delta].shape != tuple(kept):
             delta = builtin.reshape(graph, delta, kept, f"{request.name}/delta")
-        averaged = [size if axis in axes else 1 for axis, size in enumerate(shape)]
-        share = np.full(averaged, 1 / np.prod(averaged), np.float32)
+        reduced = [size if axis in axes else 1 for axis, size in enumerate(shape)]
+        share = np.full(reduced, self._share(reduced), np.float32)
         weights = graph.add_constant(f"tinyprop/{request.name}/share", share)
         return [(x, builtin.multiply(graph, delta, weights, f"{request.name}/input_delta"))]
+
+
+class SumRule(MeanRule):
+    kind = "SUM"
+
+    def _share(self, reduced: list[int]) -> float:
+        return 1.0

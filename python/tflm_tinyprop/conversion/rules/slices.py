@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from tflm_tinyprop.conversion.rules import builtin
 from tflm_tinyprop.conversion.rules.base import GradientRequest, Rule, float_problem
+from tflm_tinyprop.conversion.rules.scatter import scatter_add
+from tflm_tinyprop.format import options
 from tflm_tinyprop.format.graph import Graph, Op
 
 
@@ -36,16 +40,14 @@ class SliceRule(Rule):
 
 class StridedSliceRule(Rule):
     kind = "STRIDED_SLICE"
-    gradient = "RESHAPE (shrunk axes), PAD"
-    note = "constant begin and strides, of which every one is 1"
+    gradient = f"RESHAPE (shrunk axes), {options.SCATTER_ADD} (strides), PAD"
+    note = "constant begin and strides"
 
     def problem(self, graph: Graph, op: Op) -> str | None:
         problem = _computed(graph, op, {1: "begin", 3: "strides"}) or float_problem(graph, op, positions=(0,))
         if problem is None and (op.options.ellipsisMask or op.options.newAxisMask or op.options.offset):
             problem = ("it has an ellipsis, a new axis or an offset, which TFLM does not know; slice every axis, and reshape "
                        "afterwards")
-        if problem is None and any(part.stride != 1 and part.count > 1 for part in _parts(graph, op)):
-            problem = "it leaves out elements in between; only slices with stride 1 have a gradient"
         return problem
 
     def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
@@ -53,8 +55,13 @@ class StridedSliceRule(Rule):
         sizes = tuple(part.count for part in parts)
         if graph.tensors[delta].shape != sizes:
             delta = builtin.reshape(graph, delta, sizes, f"{request.name}/delta")
-        begin = [part.begin for part in parts]
-        return [(x, _pad_to(graph, delta, begin, graph.tensors[x].shape, f"{request.name}/input_delta"))]
+        name, shape, begin = f"{request.name}/input_delta", graph.tensors[x].shape, [part.begin for part in parts]
+        for axis, part in enumerate(parts):
+            if part.stride != 1 and part.count > 1:
+                taken = part.begin + part.stride * np.arange(part.count)
+                delta = scatter_add(graph, request.shared.gate, delta, axis, shape[axis], taken[:, None], f"{name}_{axis}")
+                begin[axis] = 0
+        return [(x, _pad_to(graph, delta, begin, shape, name))]
 
 
 class _Part(NamedTuple):
