@@ -14,6 +14,8 @@ namespace tinyprop {
 namespace testing {
 namespace {
 
+constexpr int kLastActivation = static_cast<int>(ElementwiseActivation::kElu);
+
 using Bytes = std::vector<uint8_t>;
 
 constexpr OptionsError kNone = OptionsError::kNone;
@@ -157,10 +159,10 @@ TEST_CASE("unknown values are refused") {
     CHECK(WithByte<LossOptions>(kLoss, 4, value) == (value < 2 ? kNone : kUnknownValue));
     CHECK(WithByte<LossOptions>(kLoss, 5, value) == (value < 4 ? kNone : kUnknownValue));
     CHECK(WithByte<LayerGradOptions>(kLayerGrad, 4, value) == (value < 4 ? kNone : kUnknownValue));
-    CHECK(WithByte<LayerGradOptions>(kLayerGrad, 5, value) == (value < 8 ? kNone : kUnknownValue));
+    CHECK(WithByte<LayerGradOptions>(kLayerGrad, 5, value) == (value <= kLastActivation ? kNone : kUnknownValue));
     CHECK(WithByte<LayerGradOptions>(kLayerGrad, 6, value) == (value > 0 ? kNone : kUnknownValue));
     CHECK(WithByte<ConvGradOptions>(kConvGrad, 4, value) == (value < 4 ? kNone : kUnknownValue));
-    CHECK(WithByte<ConvGradOptions>(kConvGrad, 5, value) == (value < 8 ? kNone : kUnknownValue));
+    CHECK(WithByte<ConvGradOptions>(kConvGrad, 5, value) == (value <= kLastActivation ? kNone : kUnknownValue));
     for (size_t at : {6, 10, 12, 14, 16}) {  // the layer, strides and dilations
       CHECK(WithByte<ConvGradOptions>(kConvGrad, at, value) == (value > 0 ? kNone : kUnknownValue));
     }
@@ -171,7 +173,7 @@ TEST_CASE("unknown values are refused") {
       CHECK(WithByte<ConvGradOptions>(kConvGrad, at, value) == kNone);
     }
     CHECK(WithByte<ActivationGradOptions>(kActivationGrad, 4, value) ==
-          (value < 8 ? kNone : kUnknownValue));
+          (value <= kLastActivation ? kNone : kUnknownValue));
   }
 }
 
@@ -207,7 +209,7 @@ TEST_CASE("random bytes never give options that are out of range") {
                       conv.window.dilation_height, conv.window.dilation_width}) >= 1);
     }
     ActivationGradOptions activation;
-    if (ParseAll(bytes, &activation) == kNone) CHECK(activation.kind <= 7);
+    if (ParseAll(bytes, &activation) == kNone) CHECK(activation.kind <= kLastActivation);
     SoftmaxGradOptions softmax;
     ParseAll(bytes, &softmax);
     LayerGradOptions layer;
