@@ -14,6 +14,7 @@
 #define TFLM_TINYPROP_OPS_H_
 
 #include "cc/tflm/registrations.h"
+#include "tflm_tinyprop/version.h"
 
 namespace tinyprop {
 

@@ -22,7 +22,7 @@ const char* StatusText(Status status) {
     case Status::kBadLabel:
       return "label: no such class, not finite, or not of the type and size the model's loss takes";
     case Status::kNonFinite:
-      return "input, loss or gradient of a sample is not finite; the sample was not trained";
+      return "input, loss or gradient is not finite; the sample was not trained";
     case Status::kInvokeFailed:
       return "the interpreter failed; its log says in which op";
     case Status::kBadStorage:
@@ -39,6 +39,12 @@ const char* StatusText(Status status) {
       return "what was programmed reads back differently: worn out storage?";
     case Status::kLoadInterrupted:
       return "the storage failed in the middle of loading; the weights are undefined until they are loaded or reset";
+    case Status::kSaving:
+      return "saving: call SaveStep again";
+    case Status::kSaveInterrupted:
+      return "weights were trained, loaded or reset since SaveBegin; begin again";
+    case Status::kWeightsNonFinite:
+      return "a weight is NaN or infinite: Save leaves the newest record, Load goes back to the exported weights";
   }
   return "unknown status";
 }

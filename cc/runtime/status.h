@@ -6,7 +6,7 @@
 
 namespace tinyprop {
 
-enum class Status : uint8_t {
+enum class [[nodiscard]] Status : uint8_t {
   kOk = 0,
   // Trainer
   kNotInitialized,   // Init has not succeeded
@@ -16,7 +16,7 @@ enum class Status : uint8_t {
   kGraphMismatch,    // the interpreter's tensors are not those that the entry describes
   kBadArgument,      // a number of samples, a rate or a setting out of its range
   kBadLabel,         // a class that the model does not have, or a target that is not finite
-  kNonFinite,        // a sample's input, loss or gradient is not finite: it was not trained
+  kNonFinite,        // no sample of the step was finite in its input, loss and gradients: none was trained
   kInvokeFailed,     // the interpreter returned an error
   // Weight store
   kBadStorage,       // sizes or buffers that the store cannot work with
@@ -26,6 +26,9 @@ enum class Status : uint8_t {
   kStorageFailed,    // read, program, erase or sync returned an error; the state of the model is as before
   kVerifyFailed,     // what was programmed reads back differently
   kLoadInterrupted,  // the storage failed in the middle of loading: the weights are undefined
+  kSaving,           // no error: a save in pieces is not at its end
+  kSaveInterrupted,  // the weights have changed since SaveBegin
+  kWeightsNonFinite,  // a weight is NaN or infinite: it is neither saved nor loaded
 };
 
 // One line for a log: what is wrong and what to do.

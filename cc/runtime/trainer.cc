@@ -12,6 +12,9 @@ namespace {
 // A label that no model has: the loss op then refuses the sample (SPEC.md, "Loss").
 constexpr int32_t kNoClass = -1;
 
+// Where step counts stop: a schedule that is over does not begin anew.
+constexpr uint32_t kMostSteps = 0xffffffffu;
+
 float QuietNan() {
   constexpr uint32_t kBits = 0x7fc00000u;
   float value;
@@ -19,17 +22,10 @@ float QuietNan() {
   return value;
 }
 
-// Processors convert 32 bits; for 64 a function of the compiler's library takes up to some hundred instructions.
-float ToFloat(uint64_t count) {
-  return count >> 32 == 0 ? static_cast<float>(static_cast<uint32_t>(count)) : static_cast<float>(count);
-}
-
 // count: not negative.
 uint64_t ToCount(float count) {
   return count < 4294967296.0f ? static_cast<uint32_t>(count) : static_cast<uint64_t>(count);
 }
-
-float Ratio(uint64_t part, uint64_t whole) { return whole == 0 ? 0.0f : ToFloat(part) / ToFloat(whole); }
 
 // The part of one sample of a batch; no data if there is no such sample.
 TensorView SampleOf(const TensorView& tensor, int32_t sample, int32_t batch) {
@@ -42,25 +38,20 @@ TensorView SampleOf(const TensorView& tensor, int32_t sample, int32_t batch) {
 
 }  // namespace
 
-float TrainingStatistics::skip_rate() const { return Ratio(skipped, samples); }
-
-float TrainingStatistics::backward_effort() const { return Ratio(backward_macs, full_backward_macs); }
-
-float TrainingStatistics::step_effort() const {
-  return Ratio(forward_macs + backward_macs, forward_macs + full_backward_macs);
-}
-
 Status Trainer::Init(const TrainingGraph& graph, Span<const uint8_t> metadata) {
   *this = Trainer();
   Status status = metadata_.Parse(metadata);
   if (status == Status::kOk) status = CheckGraph(graph);
-  if (status == Status::kOk) status = RestoreExportedWeights();
+  if (status == Status::kOk) status = RestoreExportedWeights();  // step and schedule are at their beginning
   if (status != Status::kOk) *this = Trainer();
   return status;
 }
 
 Status Trainer::CheckGraph(const TrainingGraph& graph) {
   graph_ = graph;
+  if (graph.invoke == nullptr || graph.reset == nullptr || graph.input == nullptr || graph.output == nullptr) {
+    return Status::kGraphMismatch;
+  }
   const int32_t batch = metadata_.batch_size();
   const int32_t variables = metadata_.variable_count();
   const int32_t added_inputs = 2, added_outputs = 2 + variables;
@@ -100,6 +91,7 @@ Status Trainer::CheckGraph(const TrainingGraph& graph) {
 
 // The graph copies the exported weights to the variables in the first invoke after a reset, whatever its inputs.
 Status Trainer::RestoreExportedWeights() {
+  if (!graph_.reset(graph_.context)) return Status::kInvokeFailed;
   for (int32_t i = 0; i < metadata_.model_inputs(); ++i) {
     const TensorView input = graph_.input(graph_.context, i);
     std::memset(input.data, 0, static_cast<size_t>(input.bytes));
@@ -118,6 +110,13 @@ bool Trainer::Invoke(float rate) {
 TensorView Trainer::Input(int32_t sample, int32_t position) const {
   if (batch_size() == 0 || position < 0 || position >= metadata_.model_inputs()) return {};
   return SampleOf(graph_.input(graph_.context, position), sample, batch_size());
+}
+
+Status Trainer::SetInput(const void* values, int32_t n, int32_t size, ElementType type, const TensorView& to) {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  if (values == nullptr || to.data == nullptr || to.type != type || to.bytes != int64_t{n} * size) return Status::kBadArgument;
+  std::memcpy(to.data, values, static_cast<size_t>(to.bytes));
+  return Status::kOk;
 }
 
 TensorView Trainer::Output(int32_t sample) const {
@@ -174,11 +173,12 @@ Status Trainer::Train(int32_t samples, Span<SampleResult> results) {
   const float rate = learning_rate();
   const bool is_partial = samples != batch_size();
   const float scaled = is_partial ? rate * static_cast<float>(batch_size()) / static_cast<float>(samples) : rate;
+  if (rate > 0.0f) is_saving_ = false;
   if (!Invoke(scaled)) return Status::kInvokeFailed;
-  ++schedule_step_;
-  step_ += rate > 0.0f;
-  ++totals_.steps;
-  Status status = Status::kOk;
+  schedule_step_ += schedule_step_ != kMostSteps;
+  step_ += rate > 0.0f && step_ != kMostSteps;
+  totals_.AddStep();
+  last_step_ = StepCounts();
   for (int32_t b = 0; b < samples; ++b) {
     const uint64_t macs = MacsOf(b);
     SampleResult result;
@@ -187,11 +187,13 @@ Status Trainer::Train(int32_t samples, Span<SampleResult> results) {
     result.decision = statistics_.sample(b).decision;
     result.backward_effort = Ratio(macs, backward_macs_);
     result.step_effort = Ratio(metadata_.forward_macs() + macs, metadata_.forward_macs() + backward_macs_);
-    AddUp(result, macs);
-    if (result.status == SampleStatus::kNonFinite) status = Status::kNonFinite;
+    last_step_.trained += result.status == SampleStatus::kTrained;
+    last_step_.skipped += result.status == SampleStatus::kSkipped;
+    last_step_.non_finite += result.status == SampleStatus::kNonFinite;
+    totals_.AddSample(result.status, result.loss, {metadata_.forward_macs(), macs, backward_macs_});
     if (!results.empty()) results[b] = result;
   }
-  return status;
+  return last_step_.non_finite == samples ? Status::kNonFinite : Status::kOk;
 }
 
 uint64_t Trainer::MacsOf(int32_t sample) const {
@@ -200,19 +202,6 @@ uint64_t Trainer::MacsOf(int32_t sample) const {
     macs += ToCount(statistics_.layer(l, sample).macs);
   }
   return macs;
-}
-
-void Trainer::AddUp(const SampleResult& result, uint64_t macs) {
-  ++totals_.samples;
-  totals_.trained += result.status == SampleStatus::kTrained;
-  totals_.skipped += result.status == SampleStatus::kSkipped;
-  totals_.non_finite += result.status == SampleStatus::kNonFinite;
-  if (result.status == SampleStatus::kTrained || result.status == SampleStatus::kSkipped) {
-    totals_.loss += (result.loss - totals_.loss) / static_cast<float>(totals_.trained + totals_.skipped);
-  }
-  totals_.backward_macs += macs;
-  totals_.full_backward_macs += backward_macs_;
-  totals_.forward_macs += metadata_.forward_macs();
 }
 
 Status Trainer::Predict() {
@@ -230,7 +219,11 @@ Status Trainer::SetSchedule(const LearningRateSchedule& schedule) {
 
 Status Trainer::ResumeSchedule(const LearningRateSchedule& schedule) {
   if (batch_size() == 0) return Status::kNotInitialized;
-  if (!schedule.IsValid()) return Status::kBadArgument;
+  // A batch with one sample has its rate multiplied by the batch size.
+  const auto batch = static_cast<float>(batch_size());
+  if (!schedule.IsValid() || !IsFinite(schedule.peak * batch) || !IsFinite(schedule.final * batch)) {
+    return Status::kBadArgument;
+  }
   schedule_ = schedule;
   return Status::kOk;
 }
@@ -255,7 +248,9 @@ LayerResult Trainer::Layer(int32_t l, int32_t sample) const {
 
 void Trainer::ResetStatistics() { totals_ = TrainingStatistics(); }
 
-Span<float> Trainer::Variable(int32_t index) const {
+Span<const float> Trainer::Variable(int32_t index) const { return const_cast<Trainer*>(this)->Variable(index); }
+
+Span<float> Trainer::Variable(int32_t index) {
   if (!metadata_.is_parsed() || index < 0 || index >= metadata_.variable_count()) return {};
   return graph_.output(graph_.context, metadata_.first_variable_output() + index).floats();
 }
@@ -266,32 +261,57 @@ TrainingState Trainer::State() const {
   state.step = step_;
   state.schedule_step = schedule_step_;
   state.variable_count = metadata_.variable_count();
-  state.context = const_cast<Trainer*>(this);
+  state.context = const_cast<Trainer*>(this);  // a save only reads
   state.variable = [](void* context, int32_t index) { return static_cast<Trainer*>(context)->Variable(index); };
   return state;
 }
 
+// Of the running maxima, which are last, the next step replaces what is not finite.
+bool Trainer::WeightsAreFinite() const {
+  for (int32_t v = 0; v < metadata_.variable_count() - 1; ++v) {
+    if (!AllFinite(Variable(v))) return false;
+  }
+  return true;
+}
+
 Status Trainer::Save(WeightStore* store) const {
   if (batch_size() == 0) return Status::kNotInitialized;
-  return store->Save(State());
+  return WeightsAreFinite() ? store->Save(State()) : Status::kWeightsNonFinite;
+}
+
+Status Trainer::SaveBegin(WeightStore* store) {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  is_saving_ = false;
+  if (!WeightsAreFinite()) return Status::kWeightsNonFinite;
+  const Status status = store->SaveBegin(State());
+  is_saving_ = status == Status::kOk;
+  return status;
+}
+
+Status Trainer::SaveStep(WeightStore* store) {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  return is_saving_ ? store->SaveStep(State()) : Status::kSaveInterrupted;
 }
 
 Status Trainer::Load(WeightStore* store) {
   if (batch_size() == 0) return Status::kNotInitialized;
+  is_saving_ = false;
   TrainingState state = State();
   const Status status = store->Load(&state);
-  if (status == Status::kOk) {
+  if (status != Status::kOk && status != Status::kLoadInterrupted) return status;
+  if (status == Status::kOk && WeightsAreFinite()) {
     step_ = state.step;
     schedule_step_ = state.schedule_step;
-  } else if (status == Status::kLoadInterrupted) {
-    Reset();
+    return status;
   }
-  return status;
+  const Status reset = Reset();
+  if (reset != Status::kOk) return reset;
+  return status == Status::kOk ? Status::kWeightsNonFinite : status;
 }
 
 Status Trainer::Reset() {
   if (batch_size() == 0) return Status::kNotInitialized;
-  if (!graph_.reset(graph_.context)) return Status::kInvokeFailed;
+  is_saving_ = false;
   step_ = 0;
   schedule_step_ = 0;
   return RestoreExportedWeights();

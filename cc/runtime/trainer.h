@@ -3,7 +3,7 @@
 //   tinyprop::Trainer trainer;
 //   Status status = trainer.Init(tinyprop::GraphOf(interpreter), tinyprop::TrainingMetadataOf(*model));
 //   trainer.SetSchedule(tinyprop::LearningRateSchedule::WarmupCosine(0.02f, 100, 4000));
-//   ... write the sample to trainer.Input() ...
+//   status = trainer.SetInput(sample, kElements);
 //   status = trainer.Step(label, &result);
 //
 // No heap, no global state; several trainers may live at once.
@@ -11,6 +11,7 @@
 #define TINYPROP_CC_RUNTIME_TRAINER_H_
 
 #include <cstdint>
+#include <type_traits>
 
 #include "cc/core/control.h"
 #include "cc/core/sample_status.h"
@@ -20,6 +21,7 @@
 #include "cc/runtime/status.h"
 #include "cc/runtime/training_graph.h"
 #include "cc/runtime/training_metadata.h"
+#include "cc/runtime/training_statistics.h"
 #include "cc/runtime/weight_store.h"
 
 namespace tinyprop {
@@ -45,29 +47,22 @@ struct LayerResult {
   int32_t gradients = 0;     // n
 };
 
-// Sums over all steps since Init or ResetStatistics.
-struct TrainingStatistics {
-  uint32_t steps = 0;
-  uint32_t samples = 0;  // trained + skipped + non_finite, and those of steps with learning rate 0
-  uint32_t trained = 0;
-  uint32_t skipped = 0;
-  uint32_t non_finite = 0;
-  float loss = 0.0f;                // mean over the samples that were trained or skipped
-  uint64_t backward_macs = 0;       // multiply-accumulates of backward pass and update
-  uint64_t full_backward_macs = 0;  // those of full backpropagation of the same samples
-  uint64_t forward_macs = 0;
-
-  // Ratios in [0, 1]; 0 before the first step.
-  float skip_rate() const;
-  float backward_effort() const;
-  float step_effort() const;
+// What a step did with its samples: trained + skipped + non_finite of them, or none of these with learning rate 0.
+struct StepCounts {
+  int32_t trained = 0;
+  int32_t skipped = 0;
+  int32_t non_finite = 0;
 };
 
+// Not copied: of two trainers of one interpreter neither would know what the other has done.
 class Trainer {
  public:
+  Trainer() = default;
+  Trainer(const Trainer&) = delete;
+
   // Reads the entry TINYPROP, compares it with the graph's tensors and puts the exported weights into the
-  // variables, for which it invokes the graph once. graph: of an interpreter whose tensors are allocated.
-  // metadata: content of the entry. Both must outlive the trainer.
+  // variables, whatever the interpreter has done before; for that it resets the graph and invokes it once. graph: of an
+  // interpreter whose tensors are allocated. metadata: content of the entry. Both must outlive the trainer.
   Status Init(const TrainingGraph& graph, Span<const uint8_t> metadata);
 
   // Where a sample of the next step or prediction goes: slot `sample` of the batch, model input `position`. No
@@ -75,17 +70,30 @@ class Trainer {
   // other tensors meanwhile.
   TensorView Input(int32_t sample = 0, int32_t position = 0) const;
 
+  // Copies n values to Input(sample, position). T is the input's own type: int8 inputs take int8 values.
+  //
+  // kBadArgument: there is no such slot, its type is another one, or it has another number of elements; nothing was written.
+  template <typename T>
+  Status SetInput(const T* values, int32_t n, int32_t sample = 0, int32_t position = 0) {
+    return SetInput(values, n, static_cast<int32_t>(sizeof(T)), kElementTypeOf<T>, Input(sample, position));
+  }
+
   // One training step on one sample, with a class index as label. Otherwise as below.
   Status Step(int32_t label, SampleResult* result = nullptr);
+  // A target of one element is a Span, too: a number with a fraction is no class.
+  template <typename T, typename = std::enable_if_t<std::is_floating_point<T>::value || std::is_same<T, bool>::value>>
+  Status Step(T label, SampleResult* result = nullptr) = delete;
 
   // One training step on the samples in the slots from 0 on: 1 to batch_size() of them; a smaller batch is
   // trained as such. labels: class indices, one a sample. targets: one-hot or regression, label_elements() a
   // sample. results: empty, or one a sample.
   //
-  // kBadLabel, kBadArgument: nothing was done. kInvokeFailed: the step does not count. kNonFinite: at least one
-  // sample was refused (its result says so), the others were trained.
+  // kBadLabel, kBadArgument: nothing was done. kInvokeFailed: the step does not count. kNonFinite: every sample was
+  // refused. A batch of which some samples were refused is kOk: last_step() and the results say how many and which.
   Status Step(Span<const int32_t> labels, Span<SampleResult> results = {});
   Status Step(Span<const float> targets, Span<SampleResult> results = {});
+  // Of the last step that was not refused.
+  const StepCounts& last_step() const { return last_step_; }
 
   // Forward pass of the whole batch. Read Output or PredictedClass afterwards, before the next call.
   Status Predict();
@@ -94,13 +102,16 @@ class Trainer {
   // Index of the largest output, of equal ones the first; -1 if the output is not float32 or holds NaN.
   int32_t PredictedClass(int32_t sample = 0) const;
 
-  // The rate of all further steps, or a schedule that begins with the next step. 0 trains nothing.
+  // The rate of all further steps, or a schedule that begins with the next step. 0 trains nothing. kBadArgument: a rate
+  // that is negative or, times the batch size, not finite.
   Status SetLearningRate(float rate) { return SetSchedule(LearningRateSchedule::Constant(rate)); }
   Status SetSchedule(const LearningRateSchedule& schedule);
   // A schedule that goes on from the position that Load has restored.
   Status ResumeSchedule(const LearningRateSchedule& schedule);
   // The rate of the next step.
   float learning_rate() const { return schedule_.RateAt(schedule_step_); }
+  // Steps since the schedule began, those with the rate 0 included: a schedule of n steps is over when it is n.
+  uint32_t schedule_step() const { return schedule_step_; }
 
   // Other settings than those the model was converted with. The field learning_rate is ignored.
   Status SetConfig(const Control& config);
@@ -112,28 +123,38 @@ class Trainer {
   const TrainingStatistics& statistics() const { return totals_; }
   void ResetStatistics();
 
-  // Keeps weights, running maxima, step count and schedule position, or takes them back. If Load fails in
-  // the middle of the weights (kLoadInterrupted), the trainer is back at the exported ones; otherwise a failure
-  // changes nothing.
+  // Keeps weights, running maxima, step count and schedule position, or takes them back.
+  //
+  // kWeightsNonFinite: Save has written nothing, so that the newest good record stays. If Load finds such weights, or the
+  // storage fails in the middle of them (kLoadInterrupted), the trainer is back at the exported ones; kInvokeFailed: that
+  // did not succeed, and the weights are undefined until it does. Other failures of Load change nothing.
   Status Save(WeightStore* store) const;
   Status Load(WeightStore* store);
+  // Save in pieces (WeightStore::SaveBegin); predictions in between are allowed.
+  //
+  // kSaveInterrupted: a step, Load or Reset has changed the weights since SaveBegin.
+  Status SaveBegin(WeightStore* store);
+  Status SaveStep(WeightStore* store);
   // Back to the exported weights, step 0, and the beginning of the schedule.
   Status Reset();
 
   const TrainingMetadata& metadata() const { return metadata_; }
   int32_t batch_size() const { return statistics_.batch; }
   int32_t label_elements() const { return label_elements_; }
-  // Training steps done, those before a Load included.
+  // Training steps done, those before a Load included. Stops at 2^32 - 1.
   uint32_t step() const { return step_; }
   // A trained variable, where it lies: kernels and biases in the order of the metadata, the running maxima last.
-  Span<float> Variable(int32_t index) const;
+  Span<float> Variable(int32_t index);
+  Span<const float> Variable(int32_t index) const;
 
  private:
+  Trainer& operator=(const Trainer&) = default;
   Status CheckGraph(const TrainingGraph& graph);
   Status RestoreExportedWeights();
+  Status SetInput(const void* values, int32_t n, int32_t size, ElementType type, const TensorView& to);
+  bool WeightsAreFinite() const;
   Status Train(int32_t samples, Span<SampleResult> results);
   bool Invoke(float rate);
-  void AddUp(const SampleResult& result, uint64_t macs);
   uint64_t MacsOf(int32_t sample) const;
   Status CheckCall(int32_t samples, Span<SampleResult> results) const;
   bool IsClass(int32_t label) const { return label >= 0 && label < classes_; }
@@ -144,6 +165,8 @@ class Trainer {
   Control config_ = {};
   LearningRateSchedule schedule_;
   TrainingStatistics totals_;
+  StepCounts last_step_;
+  bool is_saving_ = false;  // and the weights are those of SaveBegin
   // Tensors of the graph, where they lie.
   float* control_ = nullptr;
   TensorView label_;

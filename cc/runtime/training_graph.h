@@ -11,6 +11,20 @@ namespace tinyprop {
 
 enum class ElementType : uint8_t { kOther, kFloat32, kInt32, kInt8, kUint8, kInt16 };
 
+// The type of a tensor whose elements are T in C++.
+template <typename T>
+constexpr ElementType kElementTypeOf = ElementType::kOther;
+template <>
+constexpr ElementType kElementTypeOf<float> = ElementType::kFloat32;
+template <>
+constexpr ElementType kElementTypeOf<int32_t> = ElementType::kInt32;
+template <>
+constexpr ElementType kElementTypeOf<int8_t> = ElementType::kInt8;
+template <>
+constexpr ElementType kElementTypeOf<uint8_t> = ElementType::kUint8;
+template <>
+constexpr ElementType kElementTypeOf<int16_t> = ElementType::kInt16;
+
 // A tensor, or one sample's part of it. Null data: there is no such tensor.
 struct TensorView {
   void* data = nullptr;
@@ -18,16 +32,15 @@ struct TensorView {
   ElementType type = ElementType::kOther;
 
   // The elements; empty if the tensor is of another type.
-  Span<float> floats() const { return Elements<float>(ElementType::kFloat32); }
-  Span<int32_t> ints() const { return Elements<int32_t>(ElementType::kInt32); }
-  Span<int8_t> int8s() const { return Elements<int8_t>(ElementType::kInt8); }
-
- private:
   template <typename T>
-  Span<T> Elements(ElementType wanted) const {
-    if (type != wanted || data == nullptr) return {};
+  Span<T> elements() const {
+    static_assert(kElementTypeOf<T> != ElementType::kOther, "no tensor has elements of this type");
+    if (type != kElementTypeOf<T> || data == nullptr) return {};
     return {static_cast<T*>(data), bytes / static_cast<int32_t>(sizeof(T))};
   }
+  Span<float> floats() const { return elements<float>(); }
+  Span<int32_t> ints() const { return elements<int32_t>(); }
+  Span<int8_t> int8s() const { return elements<int8_t>(); }
 };
 
 // Positions count within the graph's inputs and outputs (SPEC.md, "The graph"). The data of a tensor may not

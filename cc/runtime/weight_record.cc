@@ -1,16 +1,11 @@
 #include "cc/runtime/weight_record.h"
 
 namespace tinyprop {
-namespace {
-
-constexpr uint32_t kCrcBytes = 4;
-
-}  // namespace
 
 uint32_t RecordBytes(uint32_t header_size, uint32_t variable_count, uint32_t data_bytes, uint32_t limit) {
   // In differences, since sums of numbers from a damaged header could overflow.
-  if (limit < kCrcBytes || header_size > limit - kCrcBytes) return 0;
-  uint32_t room = limit - kCrcBytes - header_size;
+  if (limit < kRecordCrcBytes || header_size > limit - kRecordCrcBytes) return 0;
+  uint32_t room = limit - kRecordCrcBytes - header_size;
   if (variable_count > room / sizeof(uint32_t)) return 0;
   room -= variable_count * static_cast<uint32_t>(sizeof(uint32_t));
   return data_bytes > room ? 0 : limit - (room - data_bytes);

@@ -27,6 +27,8 @@ struct TrainingState {
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "weight records are little-endian");
 #endif
 
+constexpr uint32_t kRecordCrcBytes = 4;  // behind the values
+
 // The header of a record of `state`, with sequence number 0. kBadArgument: a function or a size of the state is
 // invalid. kStorageTooSmall: the record would have more than `limit` bytes.
 Status MakeRecordHeader(const TrainingState& state, uint32_t limit, RecordHeader* header);

@@ -3,13 +3,15 @@
 //
 // A slot, half of the storage, holds one weight record (SPEC.md, "Weight record"). Save writes the slot
 // that does not hold the newest intact record; Load takes the newest intact record of this model. The
-// record's CRC-32 decides what is intact. Nothing is remembered between calls: each looks at the storage anew.
+// record's CRC-32 decides what is intact. Nothing is remembered between saves and loads: each looks at the storage anew.
 #ifndef TINYPROP_CC_RUNTIME_WEIGHT_STORE_H_
 #define TINYPROP_CC_RUNTIME_WEIGHT_STORE_H_
 
 #include <cstdint>
 
 #include "cc/core/span.h"
+#include "cc/runtime/record_writer.h"
+#include "cc/runtime/slot_inspection.h"
 #include "cc/runtime/status.h"
 #include "cc/runtime/storage.h"
 #include "cc/runtime/weight_record.h"
@@ -33,6 +35,21 @@ class WeightStore {
   // kStorageTooSmall, kBadArgument, kNotInitialized: nothing was done.
   Status Save(const TrainingState& state);
 
+  // The same in pieces, for a loop that has to be somewhere else in between, at a watchdog say:
+  //
+  //   status = store.SaveBegin(state);
+  //   if (status == Status::kOk) status = Status::kSaving;
+  //   while (status == Status::kSaving) { FeedWatchdog(); status = store.SaveStep(state); }
+  //
+  // SaveBegin does not touch the storage. Each SaveStep does no more than one erase, one program of at most a buffer, one
+  // sync, or reads of a buffer and 40 bytes, and returns kSaving until the last one returns what Save does. From SaveBegin
+  // to the end `state` has to be the same, and so have the values of its variables. What ends a save before: SaveBegin,
+  // Save and Load, which leave a torn record where it was, as a power cut does.
+  //
+  // kBadArgument of SaveStep: no save has begun, or the state is another one.
+  Status SaveBegin(const TrainingState& state);
+  Status SaveStep(const TrainingState& state);
+
   // Fills the variables, step and schedule_step.
   //
   // kNoRecord, kOtherModel, kStorageFailed, kStorageTooSmall, kBadArgument, kNotInitialized: nothing was changed.
@@ -40,8 +57,24 @@ class WeightStore {
   Status Load(TrainingState* state);
 
  private:
+  enum class Stage : uint8_t {
+    kIdle, kSync, kSurvey, kErase, kSyncErased, kProgram, kSyncProgrammed, kVerify, kDone,
+  };
+
+  uint32_t slot_size() const { return storage_.size / 2; }
+  bool Advance(const TrainingState& state);
+  void ChooseTarget();
+  Status Fill(const SlotInspection& slot, TrainingState* state);
+
   Storage storage_;
   Span<uint8_t> buffer_;  // empty until Init has succeeded
+  // Of a save that has begun.
+  Stage stage_ = Stage::kIdle;
+  uint8_t target_ = 0;     // the slot that is written
+  uint32_t erased_ = 0;    // bytes of it
+  RecordHeader header_ = {};
+  SlotInspection slots_[2];
+  RecordWriter writer_;
 };
 
 }  // namespace tinyprop

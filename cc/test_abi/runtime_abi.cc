@@ -46,7 +46,7 @@ TEST_ABI int32_t abi_metadata_parse(const uint8_t* entry, int32_t size, uint64_t
 TEST_ABI void abi_metadata_layer(const uint8_t* entry, int32_t size, int32_t l, uint64_t* record, char* name,
                                  int32_t name_size) {
   tinyprop::TrainingMetadata metadata;
-  metadata.Parse({entry, size});
+  static_cast<void>(metadata.Parse({entry, size}));  // the caller has seen that it does
   const tinyprop::LayerRecord layer = metadata.Layer(l);
   record[0] = static_cast<uint64_t>(layer.gradients);
   record[1] = layer.update_macs;
@@ -56,6 +56,6 @@ TEST_ABI void abi_metadata_layer(const uint8_t* entry, int32_t size, int32_t l, 
 
 TEST_ABI int32_t abi_metadata_variable(const uint8_t* entry, int32_t size, int32_t index) {
   tinyprop::TrainingMetadata metadata;
-  metadata.Parse({entry, size});
+  static_cast<void>(metadata.Parse({entry, size}));  // the caller has seen that it does
   return metadata.VariableElements(index);
 }

@@ -35,7 +35,7 @@ bool IsNear(float a, float b) { return a - b < 1e-6f && b - a < 1e-6f; }
 uint32_t WeightsCrc(const Trainer& trainer) {
   uint32_t crc = 0;
   for (int32_t v = 0; v < trainer.metadata().variable_count(); ++v) {
-    const Span<float> values = trainer.Variable(v);
+    const Span<const float> values = trainer.Variable(v);
     crc = tinyprop::Crc32(crc, values.data, static_cast<uint32_t>(values.size) * 4);
   }
   return crc;
@@ -63,6 +63,9 @@ void Schedules() {
   CHECK(IsNear(schedule.RateAt(28), 0.1f + 0.4f * 0.8535534f));  // a quarter: (1 + cos(pi / 4)) / 2
   CHECK(schedule.RateAt(103) == 0.1f);
   for (uint32_t step = 4; step < 103; ++step) CHECK(schedule.RateAt(step) < schedule.RateAt(step - 1));
+  const auto longest = LearningRateSchedule::WarmupCosine(0.5f, 0, 0xffffffffu);
+  CHECK(longest.RateAt(0) == 0.5f && longest.RateAt(0xfffffffeu) > 0.0f && longest.RateAt(0xffffffffu) == 0.0f);
+  CHECK(LearningRateSchedule::WarmupCosine(0.5f, 20, 5195).RateAt(5194) > 0.0f);
   CHECK(LearningRateSchedule::Constant(0.25f).RateAt(1000000) == 0.25f);
   CHECK(!LearningRateSchedule::Constant(FromBits(kNanBits)).IsValid());
   CHECK(!LearningRateSchedule::Constant(-0.25f).IsValid());
@@ -123,10 +126,32 @@ void NonFiniteInputs(Trainer* trainer) {
   }
   FillInputs(*trainer, 2);
   trainer->Input(0).floats()[0] = FromBits(kNanBits);
-  CHECK(trainer->Step({labels, 2}, {results, 2}) == Status::kNonFinite);
+  CHECK(trainer->Step({labels, 2}, {results, 2}) == Status::kOk);
   CHECK(results[0].status == SampleStatus::kNonFinite && results[1].status == SampleStatus::kTrained);
+  CHECK(trainer->last_step().non_finite == 1 && trainer->last_step().trained == 1);
   CHECK(WeightsCrc(*trainer) != before);
   for (int32_t v = 0; v < trainer->metadata().variable_count(); ++v) CHECK(tinyprop::AllFinite(trainer->Variable(v)));
+}
+
+void Inputs(Trainer* trainer) {
+  const float values[kFeatures + 1] = {0.5f, -1.0f};
+  CHECK(trainer->SetInput(values, kFeatures, 1) == Status::kOk);
+  CHECK(trainer->Input(1).floats()[1] == -1.0f);
+  CHECK(trainer->SetInput(values, kFeatures + 1) == Status::kBadArgument);
+  CHECK(trainer->SetInput(values, kFeatures, 2) == Status::kBadArgument);
+  const int8_t bytes[kFeatures * 4] = {};
+  CHECK(trainer->SetInput(bytes, kFeatures * 4) == Status::kBadArgument);
+}
+
+// An interpreter that another trainer has trained.
+void SecondTrainer(Mlp* mlp, const Trainer& first) {
+  const uint32_t trained = WeightsCrc(first);
+  static Mlp fresh(5);
+  Trainer second, expected;
+  CHECK(second.Init(mlp->graph(), mlp->metadata()) == Status::kOk);
+  CHECK(expected.Init(fresh.graph(), fresh.metadata()) == Status::kOk);
+  CHECK(WeightsCrc(second) == WeightsCrc(expected));
+  CHECK(WeightsCrc(second) != trained);
 }
 
 void TrainingAndReset(Trainer* trainer, const Trainer& other) {
@@ -182,5 +207,7 @@ int main() {
   NonFiniteInputs(&first);
   TrainingAndReset(&first, second);
   PartialBatch(&first);
+  Inputs(&first);
+  SecondTrainer(&first_mlp, first);
   return check::Failures();
 }

@@ -76,16 +76,16 @@ uint8_t buffer[64];
 uint32_t WeightsCrc(const Trainer& trainer) {
   uint32_t crc = 0;
   for (int32_t v = 0; v < trainer.metadata().variable_count(); ++v) {
-    const Span<float> values = trainer.Variable(v);
+    const Span<const float> values = trainer.Variable(v);
     crc = tinyprop::Crc32(crc, values.data, static_cast<uint32_t>(values.size) * 4);
   }
   return crc;
 }
 
 // Other weights, without a training step: what is stored does not matter here.
-void Change(const Trainer& trainer) {
-  for (int32_t v = 0; v < trainer.metadata().variable_count(); ++v) {
-    for (float& value : trainer.Variable(v)) value += 0.125f;
+void Change(Trainer* trainer) {
+  for (int32_t v = 0; v < trainer->metadata().variable_count(); ++v) {
+    for (float& value : trainer->Variable(v)) value += 0.125f;
   }
 }
 
@@ -101,10 +101,19 @@ uint32_t LoadedCrc(Trainer* trainer) {
   return WeightsCrc(*trainer);
 }
 
+// In pieces or as a whole.
+Status Save(Trainer* trainer, WeightStore* store, bool is_stepped) {
+  if (!is_stepped) return trainer->Save(store);
+  if (trainer->SaveBegin(store) != Status::kOk) return Status::kBadArgument;
+  Status status = Status::kSaving;
+  while (status == Status::kSaving) status = trainer->SaveStep(store);
+  return status;
+}
+
 // Cuts the same save at its first, second, ... operation until one gets through. Leaves the new record in flash.
-void CutEverywhere(Trainer* trainer) {
+void CutEverywhere(Trainer* trainer, bool is_stepped) {
   const uint32_t committed = LoadedCrc(trainer);
-  Change(*trainer);
+  Change(trainer);
   const uint32_t changed = WeightsCrc(*trainer);
   CHECK(changed != committed);
   backup = flash;
@@ -112,11 +121,11 @@ void CutEverywhere(Trainer* trainer) {
   for (int32_t cut = 0; !is_saved; ++cut) {
     flash = backup;
     CHECK(LoadedCrc(trainer) == committed);
-    Change(*trainer);
+    Change(trainer);
     flash.operations = 0;
     flash.cut = cut;
     WeightStore store = StoreOn(&flash);
-    is_saved = trainer->Save(&store) == Status::kOk;
+    is_saved = Save(trainer, &store, is_stepped) == Status::kOk;
     flash.cut = -1;
     CHECK(is_saved == (flash.operations == cut));
     const uint32_t loaded = LoadedCrc(trainer);
@@ -151,7 +160,7 @@ int main() {
   CHECK(trainer.Load(&store) == Status::kOk);
   WriteStack("load", board::StackDepth());
   CHECK(other.Load(&store) == Status::kOtherModel);
-  for (int32_t cycle = 0; cycle < 4; ++cycle) CutEverywhere(&trainer);
+  for (int32_t cycle = 0; cycle < 4; ++cycle) CutEverywhere(&trainer, cycle % 2 == 1);
   CHECK(other.Load(&store) == Status::kOtherModel);
   return check::Failures();
 }

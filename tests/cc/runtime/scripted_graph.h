@@ -3,6 +3,7 @@
 #define TINYPROP_TESTS_CC_RUNTIME_SCRIPTED_GRAPH_H_
 
 #include <cstdint>
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -32,7 +33,7 @@ class ScriptedGraph {
         y(batch * kOutputs),
         loss_value(batch),
         statistics((1 + kLayers) * batch * kStatisticsFields),
-        variables{std::vector<float>(6, 1.0f), std::vector<float>(8, 2.0f), std::vector<float>(1 + kLayers)} {
+        variables{std::vector<float>(6), std::vector<float>(8), std::vector<float>(1 + kLayers)} {
     inputs = {View(x), is_sparse ? View(classes) : View(targets), View(control)};
     outputs = {View(y), View(loss_value), View(statistics), View(variables[0]), View(variables[1]), View(variables[2])};
     WriteMetadata(loss, metadata_version);
@@ -77,6 +78,7 @@ class ScriptedGraph {
   std::function<bool()> on_invoke = [] { return true; };
   std::vector<float> rates;  // of all invokes
   int resets = 0;
+  bool can_reset = true;
 
  private:
   static TensorView At(const std::vector<TensorView>& views, int32_t i) {
@@ -89,7 +91,13 @@ class ScriptedGraph {
     return {values.data(), static_cast<int32_t>(values.size() * sizeof(int32_t)), ElementType::kInt32};
   }
 
+  // As TinyPropInitialize: the first invoke after the start or a reset puts the exported weights in.
   bool Invoke() {
+    if (is_reset_) {
+      const float exported[] = {1.0f, 2.0f, 0.0f};
+      for (int32_t v = 0; v < kVariables; ++v) std::fill(variables[v].begin(), variables[v].end(), exported[v]);
+      is_reset_ = false;
+    }
     rates.push_back(control[0]);
     std::fill(statistics.begin(), statistics.end(), 0.0f);
     for (int32_t b = 0; b < batch; ++b) Report(b, SampleStatus::kInference, 0, 0, 0, 0);
@@ -97,7 +105,8 @@ class ScriptedGraph {
   }
   bool Reset() {
     ++resets;
-    return true;
+    is_reset_ = true;
+    return can_reset;
   }
 
   void WriteMetadata(LossKind loss, uint32_t version) {
@@ -118,6 +127,8 @@ class ScriptedGraph {
     const char* const loss_name[] = {"sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error"};
     writer.PutLoss(loss, loss_name[static_cast<int>(loss)]);
   }
+
+  bool is_reset_ = true;
 };
 
 }  // namespace tinyprop

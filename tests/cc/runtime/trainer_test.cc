@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "doctest/doctest.h"
@@ -13,10 +15,8 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-Trainer Started(ScriptedGraph& graph) {
-  Trainer trainer;
-  REQUIRE(trainer.Init(graph.graph(), graph.metadata()) == Status::kOk);
-  return trainer;
+void Start(ScriptedGraph& graph, Trainer* trainer) {
+  REQUIRE(trainer->Init(graph.graph(), graph.metadata()) == Status::kOk);
 }
 
 }  // namespace
@@ -25,7 +25,8 @@ TEST_CASE("Init brings the exported weights in with one inference") {
   ScriptedGraph graph;
   graph.x = {kNan, 1, 2};
   graph.classes = {77};
-  const Trainer trainer = Started(graph);
+  Trainer trainer;
+  Start(graph, &trainer);
   CHECK(graph.rates == std::vector<float>{0.0f});
   CHECK(graph.x == std::vector<float>{0, 0, 0});
   CHECK(trainer.batch_size() == 1);
@@ -35,6 +36,36 @@ TEST_CASE("Init brings the exported weights in with one inference") {
   CHECK(trainer.Variable(3).empty());
   CHECK(trainer.step() == 0);
 }
+
+TEST_CASE("Init puts the exported weights in whatever the interpreter has done before") {
+  ScriptedGraph graph;
+  Trainer first, second;
+  Start(graph, &first);
+  CHECK(graph.resets == 1);
+  REQUIRE(first.SetLearningRate(0.1f) == Status::kOk);
+  REQUIRE(first.Step(0) == Status::kOk);
+  first.Variable(0)[0] = 42;
+  first.Variable(2)[1] = 7;
+  Start(graph, &second);
+  CHECK(second.Variable(0)[0] == 1);
+  CHECK(second.Variable(2)[1] == 0);
+  CHECK(second.step() == 0);
+  // The same trainer again.
+  second.Variable(0)[0] = 42;
+  Start(graph, &second);
+  CHECK(second.Variable(0)[0] == 1);
+}
+
+// What does not compile.
+template <typename Label, typename = void>
+constexpr bool kIsLabel = false;
+template <typename Label>
+constexpr bool kIsLabel<Label, decltype(void(std::declval<Trainer&>().Step(std::declval<Label>())))> = true;
+static_assert(kIsLabel<int32_t> && kIsLabel<int8_t> && kIsLabel<size_t> && kIsLabel<Span<const float>>, "labels and targets");
+static_assert(!kIsLabel<float> && !kIsLabel<double> && !kIsLabel<bool>, "2.9f is no class");
+static_assert(!std::is_copy_constructible<Trainer>::value && !std::is_copy_assignable<Trainer>::value, "one a graph");
+static_assert(!std::is_move_constructible<Trainer>::value && !std::is_move_assignable<Trainer>::value, "one a graph");
+static_assert(std::is_same<decltype(std::declval<const Trainer&>().Variable(0)), Span<const float>>::value, "only to read");
 
 TEST_CASE("Init refuses what does not fit together") {
   ScriptedGraph graph(2);
@@ -56,6 +87,14 @@ TEST_CASE("Init refuses what does not fit together") {
     graph.on_invoke = [] { return false; };
     expected = Status::kInvokeFailed;
   }
+  SUBCASE("an interpreter that cannot be reset") {
+    graph.can_reset = false;
+    expected = Status::kInvokeFailed;
+  }
+  SUBCASE("a graph that lacks invoke") { given.invoke = nullptr; }
+  SUBCASE("a graph that lacks reset") { given.reset = nullptr; }
+  SUBCASE("a graph that lacks its inputs") { given.input = nullptr; }
+  SUBCASE("a graph that lacks its outputs") { given.output = nullptr; }
   SUBCASE("number of inputs") { --given.inputs; }
   SUBCASE("number of outputs") { ++given.outputs; }
   SUBCASE("size of control") { graph.inputs[2].bytes -= 4; }
@@ -100,7 +139,8 @@ TEST_CASE("without Init every call says so") {
 
 TEST_CASE("Step hands over label, rate and settings and returns what happened") {
   ScriptedGraph graph;
-  Trainer trainer = Started(graph);
+  Trainer trainer;
+  Start(graph, &trainer);
   REQUIRE(trainer.SetLearningRate(0.25f) == Status::kOk);
   graph.on_invoke = [&] {
     graph.Report(0, SampleStatus::kTrained, 1.5f, 0.7f, 4.0f, 9.0f);
@@ -126,8 +166,9 @@ TEST_CASE("Step hands over label, rate and settings and returns what happened") 
 
 TEST_CASE("a label that the model does not have does nothing") {
   ScriptedGraph graph(2);
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.1f);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
   const size_t invokes = graph.rates.size();
   for (const int32_t label : {-1, 4, 1 << 30}) CHECK(trainer.Step(label) == Status::kBadLabel);
   const int32_t second_is_wrong[] = {0, 4};
@@ -146,8 +187,9 @@ TEST_CASE("a label that the model does not have does nothing") {
 
 TEST_CASE("targets are copied as they are, and have to be finite") {
   ScriptedGraph graph(2, LossKind::kMeanSquaredError);
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.1f);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
   CHECK(trainer.label_elements() == 4);
   const float both[8] = {1, 2, 3, 4, 5, 6, 7, 8};
   REQUIRE(trainer.Step(Span<const float>(both, 8)) == Status::kOk);
@@ -165,8 +207,9 @@ TEST_CASE("targets are copied as they are, and have to be finite") {
 
 TEST_CASE("a smaller batch is a step of that size") {
   ScriptedGraph graph(4);
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.3f);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.3f) == Status::kOk);
   graph.on_invoke = [&] {
     for (int32_t b = 0; b < 4; ++b) graph.Report(b, SampleStatus::kTrained, 1, static_cast<float>(b), 1, 1);
     return true;
@@ -185,10 +228,38 @@ TEST_CASE("a smaller batch is a step of that size") {
   CHECK(trainer.Input(0, 1).data == nullptr);
 }
 
-TEST_CASE("a sample that is not finite is an error that the others survive") {
+TEST_CASE("SetInput takes values of the input's type and number") {
   ScriptedGraph graph(2);
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.1f);
+  Trainer trainer;
+  const float values[] = {1, 2, 3, 4};
+  CHECK(trainer.SetInput(values, 3) == Status::kNotInitialized);
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetInput(values, 3, 1) == Status::kOk);
+  CHECK(graph.x == std::vector<float>{0, 0, 0, 1, 2, 3});
+  const float* const none = nullptr;
+  const int8_t bytes[12] = {};
+  const int32_t ints[3] = {};
+  CHECK(trainer.SetInput(values, 2) == Status::kBadArgument);
+  CHECK(trainer.SetInput(values, 4) == Status::kBadArgument);
+  CHECK(trainer.SetInput(values, -3) == Status::kBadArgument);
+  CHECK(trainer.SetInput(values, 1 << 30 | 3) == Status::kBadArgument);  // 4 times that is 12 in 32 bits
+  CHECK(trainer.SetInput(values, 3, 2) == Status::kBadArgument);
+  CHECK(trainer.SetInput(values, 3, -1) == Status::kBadArgument);
+  CHECK(trainer.SetInput(values, 3, 0, 1) == Status::kBadArgument);
+  CHECK(trainer.SetInput(none, 3) == Status::kBadArgument);
+  CHECK(trainer.SetInput(bytes, 12) == Status::kBadArgument);
+  CHECK(trainer.SetInput(ints, 3) == Status::kBadArgument);
+  CHECK(graph.x == std::vector<float>{0, 0, 0, 1, 2, 3});
+  graph.inputs[0].type = ElementType::kInt8;
+  CHECK(trainer.SetInput(values, 3) == Status::kBadArgument);
+  CHECK(trainer.SetInput(bytes, 12) == Status::kOk);
+}
+
+TEST_CASE("a batch of which a part was trained is a step with counts") {
+  ScriptedGraph graph(2);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
   graph.on_invoke = [&] {
     graph.Report(0, SampleStatus::kNonFinite, 0, kNan, 0, 0);
     graph.Report(1, SampleStatus::kSkipped, 0.1f, 2.0f, 0, 0);
@@ -196,20 +267,34 @@ TEST_CASE("a sample that is not finite is an error that the others survive") {
   };
   const int32_t labels[] = {0, 1};
   SampleResult results[2];
-  CHECK(trainer.Step(Span<const int32_t>(labels, 2), {results, 2}) == Status::kNonFinite);
+  CHECK(trainer.Step(Span<const int32_t>(labels, 2), {results, 2}) == Status::kOk);
   CHECK(results[0].status == SampleStatus::kNonFinite);
   CHECK(results[1].skipped());
+  CHECK(trainer.last_step().trained == 0);
+  CHECK(trainer.last_step().skipped == 1);
+  CHECK(trainer.last_step().non_finite == 1);
   const TrainingStatistics& sums = trainer.statistics();
   CHECK(sums.non_finite == 1);
   CHECK(sums.skipped == 1);
   CHECK(sums.loss == 2.0f);
   CHECK(sums.skip_rate() == 0.5f);
+
+  graph.on_invoke = [&] {
+    for (int32_t b = 0; b < 2; ++b) graph.Report(b, SampleStatus::kNonFinite, 0, kNan, 0, 0);
+    return true;
+  };
+  CHECK(trainer.Step(Span<const int32_t>(labels, 2), {results, 2}) == Status::kNonFinite);
+  CHECK(trainer.last_step().non_finite == 2);
+  CHECK(trainer.Step(2) == Status::kNonFinite);  // of one sample, all are refused
+  CHECK(trainer.Step(4) == Status::kBadLabel);
+  CHECK(trainer.last_step().non_finite == 1);
 }
 
 TEST_CASE("an interpreter that fails is not a step") {
   ScriptedGraph graph;
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.1f);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
   graph.on_invoke = [] { return false; };
   CHECK(trainer.Step(1) == Status::kInvokeFailed);
   CHECK(trainer.Predict() == Status::kInvokeFailed);
@@ -219,8 +304,9 @@ TEST_CASE("an interpreter that fails is not a step") {
 
 TEST_CASE("statistics add up and are ratios of sums") {
   ScriptedGraph graph;
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.1f);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
   CHECK(trainer.statistics().backward_effort() == 0.0f);
   const SampleStatus statuses[] = {SampleStatus::kTrained, SampleStatus::kSkipped, SampleStatus::kTrained};
   int n = 0;
@@ -244,8 +330,9 @@ TEST_CASE("statistics add up and are ratios of sums") {
 
 TEST_CASE("multiply-accumulates beyond 32 bits add up") {
   ScriptedGraph graph;
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.1f);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
   graph.on_invoke = [&] {
     graph.Report(0, SampleStatus::kTrained, 1, 1, 1e10f, 3.0f);
     return true;
@@ -258,13 +345,14 @@ TEST_CASE("multiply-accumulates beyond 32 bits add up") {
 
 TEST_CASE("the schedule begins with the step after it was set") {
   ScriptedGraph graph;
-  Trainer trainer = Started(graph);
+  Trainer trainer;
+  Start(graph, &trainer);
   const auto schedule = LearningRateSchedule::WarmupCosine(0.4f, 4, 20);
-  trainer.SetLearningRate(0.1f);
-  trainer.Step(0);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
+  REQUIRE(trainer.Step(0) == Status::kOk);
   graph.rates.clear();
   REQUIRE(trainer.SetSchedule(schedule) == Status::kOk);
-  for (int i = 0; i < 21; ++i) trainer.Step(0);
+  for (int i = 0; i < 21; ++i) REQUIRE(trainer.Step(0) == Status::kOk);
   CHECK(graph.rates[0] == doctest::Approx(0.1));
   CHECK(graph.rates[3] == doctest::Approx(0.4));
   CHECK(graph.rates[19] > 0.0f);
@@ -275,9 +363,21 @@ TEST_CASE("the schedule begins with the step after it was set") {
   CHECK(trainer.SetSchedule(LearningRateSchedule::WarmupCosine(0.1f, 9, 8)) == Status::kBadArgument);
 }
 
+TEST_CASE("a rate that a batch with one sample makes infinite is refused") {
+  ScriptedGraph graph(4);
+  Trainer trainer;
+  Start(graph, &trainer);
+  CHECK(trainer.SetLearningRate(1e38f) == Status::kBadArgument);
+  CHECK(trainer.SetSchedule(LearningRateSchedule::WarmupCosine(0.1f, 0, 10, 1e38f)) == Status::kBadArgument);
+  CHECK(trainer.SetLearningRate(0.8e38f) == Status::kOk);
+  CHECK(trainer.Step(0) == Status::kOk);
+  CHECK(graph.rates.back() == doctest::Approx(3.2e38));
+}
+
 TEST_CASE("settings are checked before they are taken") {
   ScriptedGraph graph;
-  Trainer trainer = Started(graph);
+  Trainer trainer;
+  Start(graph, &trainer);
   Control config = trainer.config();
   config.threshold = 0.0f;
   config.s_min = 1.0f;
@@ -297,6 +397,9 @@ TEST_CASE("settings are checked before they are taken") {
   CHECK(refused(&Control::d_max, kInfinity));
   CHECK(refused(&Control::d_min, -kInfinity));
   CHECK(refused(&Control::d_min, 3.0f));  // above d_max
+  config.d_min = -3e38f;
+  config.d_max = 3e38f;  // a difference that is infinite
+  CHECK(trainer.SetConfig(config) == Status::kBadArgument);
   CHECK(refused(&Control::threshold, kNan));
   CHECK(refused(&Control::decay, 0.0f));
   CHECK(refused(&Control::decay, 1.5f));
@@ -305,8 +408,9 @@ TEST_CASE("settings are checked before they are taken") {
 
 TEST_CASE("a prediction trains nothing, whatever the rate") {
   ScriptedGraph graph(2);
-  Trainer trainer = Started(graph);
-  trainer.SetLearningRate(0.1f);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
   graph.classes = {99, -5};
   graph.on_invoke = [&] {
     graph.y = {1, 3, 3, 2, 0, kNan, 1, 1};
@@ -324,14 +428,17 @@ TEST_CASE("a prediction trains nothing, whatever the rate") {
 
 TEST_CASE("Reset goes back to the exported weights") {
   ScriptedGraph graph;
-  Trainer trainer = Started(graph);
-  trainer.SetSchedule(LearningRateSchedule::WarmupCosine(0.1f, 2, 10));
-  trainer.Step(0);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetSchedule(LearningRateSchedule::WarmupCosine(0.1f, 2, 10)) == Status::kOk);
+  REQUIRE(trainer.Step(0) == Status::kOk);
   REQUIRE(trainer.Reset() == Status::kOk);
-  CHECK(graph.resets == 1);
+  CHECK(graph.resets == 2);  // one of them of Init
   CHECK(graph.rates.back() == 0.0f);
   CHECK(trainer.step() == 0);
   CHECK(trainer.learning_rate() == doctest::Approx(0.05));
+  graph.can_reset = false;
+  CHECK(trainer.Reset() == Status::kInvokeFailed);
 }
 
 }  // namespace tinyprop

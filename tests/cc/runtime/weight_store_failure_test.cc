@@ -1,6 +1,7 @@
 // Functions of the storage that fail while there is power, and what the Trainer makes of it.
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "cc/runtime/trainer.h"
@@ -276,10 +277,10 @@ TEST_CASE("a trainer goes on from where it saved") {
   Trainer trainer, second;
   REQUIRE(trainer.Init(graph.graph(), graph.metadata()) == Status::kOk);
   REQUIRE(second.Init(other.graph(), other.metadata()) == Status::kOk);
-  trainer.SetLearningRate(0.1f);
-  for (int i = 0; i < 5; ++i) trainer.Step(0);
-  trainer.SetSchedule(schedule);
-  for (int i = 0; i < 7; ++i) trainer.Step(0);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
+  for (int i = 0; i < 5; ++i) REQUIRE(trainer.Step(0) == Status::kOk);
+  REQUIRE(trainer.SetSchedule(schedule) == Status::kOk);
+  for (int i = 0; i < 7; ++i) REQUIRE(trainer.Step(0) == Status::kOk);
   graph.variables[0] = {1, 2, 3, 4, 5, 6};
   graph.variables[1] = {-1, -2, -3, -4, -5, -6, -7, -8};
   graph.variables[2] = {0.5f, 0.25f, 0.125f};
@@ -288,7 +289,7 @@ TEST_CASE("a trainer goes on from where it saved") {
   REQUIRE(second.Load(&store.store) == Status::kOk);
   for (int v = 0; v < ScriptedGraph::kVariables; ++v) CHECK(other.variables[v] == graph.variables[v]);
   CHECK(second.step() == 12);
-  second.ResumeSchedule(schedule);
+  REQUIRE(second.ResumeSchedule(schedule) == Status::kOk);
   CHECK(second.learning_rate() == trainer.learning_rate());
   CHECK(second.learning_rate() == schedule.RateAt(7));
 }
@@ -302,11 +303,11 @@ TEST_CASE("a trainer is reset by a load that is interrupted, and by nothing else
     Trainer trainer;
     REQUIRE(trainer.Init(graph.graph(), graph.metadata()) == Status::kOk);
     CHECK(trainer.Load(&store.store) == Status::kNoRecord);
-    CHECK(graph.resets == 0);
-    trainer.SetLearningRate(0.1f);
-    trainer.Step(0);
+    CHECK(graph.resets == 1);  // of Init
+    REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
+    REQUIRE(trainer.Step(0) == Status::kOk);
     REQUIRE(trainer.Save(&store.store) == Status::kOk);
-    trainer.Step(0);
+    REQUIRE(trainer.Step(0) == Status::kOk);
     graph.variables[0][3] = 77;
     faulty.Fail(kRead, call, false);
     const Status status = trainer.Load(&store.store);
@@ -317,7 +318,7 @@ TEST_CASE("a trainer is reset by a load that is interrupted, and by nothing else
     }
     const bool is_interrupted = status == Status::kLoadInterrupted;
     CHECK((is_interrupted || status == Status::kStorageFailed));
-    CHECK(graph.resets == (is_interrupted ? 1 : 0));
+    CHECK(graph.resets == (is_interrupted ? 2 : 1));
     CHECK(trainer.step() == (is_interrupted ? 0 : 2));
     if (!is_interrupted) CHECK(graph.variables[0][3] == 77);
     ++(is_interrupted ? resets : failures);
@@ -337,7 +338,115 @@ TEST_CASE("a trainer refuses the weights of another model") {
   REQUIRE(trainer.Save(&store.store) == Status::kOk);
   CHECK(stranger.Load(&store.store) == Status::kOtherModel);
   CHECK(other.variables[0][0] == 1);
-  CHECK(other.resets == 0);
+  CHECK(other.resets == 1);  // of Init
+}
+
+TEST_CASE("counters stop at their last number, and a finished schedule stays finished") {
+  EmulatedFlash flash(kGeometry, false, 1);
+  StoreOn store(flash.storage(), 64);
+  ScriptedGraph graph;
+  Trainer trainer;
+  REQUIRE(trainer.Init(graph.graph(), graph.metadata()) == Status::kOk);
+  TrainingState state;
+  state.fingerprint = trainer.metadata().fingerprint();
+  state.step = state.schedule_step = 0xffffffffu - 1;
+  state.variable_count = ScriptedGraph::kVariables;
+  state.context = &trainer;
+  state.variable = [](void* self, int32_t index) { return static_cast<Trainer*>(self)->Variable(index); };
+  REQUIRE(store.Save(state) == Status::kOk);
+  REQUIRE(trainer.Load(&store.store) == Status::kOk);
+  REQUIRE(trainer.ResumeSchedule(LearningRateSchedule::WarmupCosine(0.5f, 0, 100, 0.01f)) == Status::kOk);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(trainer.learning_rate() == 0.01f);
+    REQUIRE(trainer.Step(0) == Status::kOk);
+    CHECK(trainer.step() == 0xffffffffu);
+    CHECK(trainer.schedule_step() == 0xffffffffu);
+  }
+}
+
+// A trainer with weights of step 1 in the storage, of which one then becomes NaN.
+TEST_CASE("weights that are not finite are neither saved nor loaded") {
+  EmulatedFlash flash(kGeometry, false, 1);
+  StoreOn store(flash.storage(), 64);
+  ScriptedGraph graph;
+  Trainer trainer;
+  REQUIRE(trainer.Init(graph.graph(), graph.metadata()) == Status::kOk);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
+  REQUIRE(trainer.Step(0) == Status::kOk);
+  graph.variables[0][2] = 5;
+  REQUIRE(trainer.Save(&store.store) == Status::kOk);
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (const int v : {0, 1}) {
+      const uint64_t operations = flash.operations();
+      graph.variables[v].back() = bad;
+      CHECK(trainer.Save(&store.store) == Status::kWeightsNonFinite);
+      CHECK(trainer.SaveBegin(&store.store) == Status::kWeightsNonFinite);
+      CHECK(trainer.SaveStep(&store.store) == Status::kSaveInterrupted);
+      CHECK(flash.operations() == operations);
+      CHECK(trainer.Load(&store.store) == Status::kOk);
+      CHECK(graph.variables[0][2] == 5);
+    }
+  }
+  // A running maximum may be anything.
+  graph.variables[2][0] = std::numeric_limits<float>::infinity();
+  CHECK(trainer.Save(&store.store) == Status::kOk);
+  CHECK(trainer.Load(&store.store) == Status::kOk);
+
+  // A record that something else has written.
+  graph.variables[1][0] = std::numeric_limits<float>::quiet_NaN();
+  TrainingState state;
+  state.fingerprint = trainer.metadata().fingerprint();
+  state.step = 9;
+  state.variable_count = ScriptedGraph::kVariables;
+  state.context = &trainer;
+  state.variable = [](void* self, int32_t index) { return static_cast<Trainer*>(self)->Variable(index); };
+  REQUIRE(store.Save(state) == Status::kOk);
+  graph.variables[1][0] = 3;
+  const int resets = graph.resets;
+  CHECK(trainer.Load(&store.store) == Status::kWeightsNonFinite);
+  CHECK(graph.resets == resets + 1);
+  CHECK(graph.variables[0][2] == 1);
+  CHECK(graph.variables[1][0] == 2);
+  CHECK(trainer.step() == 0);
+  graph.can_reset = false;
+  CHECK(trainer.Load(&store.store) == Status::kInvokeFailed);
+}
+
+TEST_CASE("a save in pieces goes on over predictions and ends where the weights change") {
+  EmulatedFlash flash(kGeometry, false, 1);
+  StoreOn store(flash.storage(), 64);
+  ScriptedGraph graph;
+  Trainer trainer;
+  CHECK(trainer.SaveBegin(&store.store) == Status::kNotInitialized);
+  CHECK(trainer.SaveStep(&store.store) == Status::kNotInitialized);
+  REQUIRE(trainer.Init(graph.graph(), graph.metadata()) == Status::kOk);
+  CHECK(trainer.SaveStep(&store.store) == Status::kSaveInterrupted);  // none has begun
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
+  REQUIRE(trainer.Step(0) == Status::kOk);
+  graph.variables[0][2] = 5;
+  REQUIRE(trainer.SaveBegin(&store.store) == Status::kOk);
+  Status status = Status::kSaving;
+  int steps = 0;
+  for (; status == Status::kSaving; ++steps) {
+    REQUIRE(trainer.Predict() == Status::kOk);
+    status = trainer.SaveStep(&store.store);
+  }
+  CHECK(status == Status::kOk);
+  CHECK(steps > 6);
+  CHECK(trainer.SaveStep(&store.store) == Status::kBadArgument);  // it is done
+
+  const auto is_interrupted_by = [&](auto change) {
+    REQUIRE(trainer.SaveBegin(&store.store) == Status::kOk);
+    for (int i = 0; i < steps - 1; ++i) REQUIRE(trainer.SaveStep(&store.store) == Status::kSaving);
+    change();
+    return trainer.SaveStep(&store.store) == Status::kSaveInterrupted;
+  };
+  CHECK(is_interrupted_by([&] { REQUIRE(trainer.Step(1) == Status::kOk); }));
+  CHECK(is_interrupted_by([&] { REQUIRE(trainer.Reset() == Status::kOk); }));
+  CHECK(is_interrupted_by([&] { REQUIRE(trainer.Load(&store.store) == Status::kOk); }));
+  CHECK(graph.variables[0][2] == 5);
+  REQUIRE(trainer.SetLearningRate(0.0f) == Status::kOk);
+  CHECK_FALSE(is_interrupted_by([&] { REQUIRE(trainer.Step(1) == Status::kOk); }));  // an inference
 }
 
 }  // namespace tinyprop

@@ -269,6 +269,134 @@ TEST_CASE("a power cut costs at most what was not committed") {
                << seconds << " s");
 }
 
+// Saves in pieces, each of which does no more than it may.
+class SteppedStoreOn : public StoreOn {
+ public:
+  SteppedStoreOn(const Storage& storage, int32_t buffer_size) : StoreOn(storage, buffer_size) {}
+
+  Status Save(const TrainingState& state) {
+    const Status begun = store.SaveBegin(state);
+    if (begun != Status::kOk) return begun;
+    Status result = Status::kSaving;
+    while (result == Status::kSaving) result = store.SaveStep(state);
+    return result;
+  }
+};
+
+TEST_CASE("a power cut in a save in pieces costs no more") {
+  for (Setup setup : kSetups) {
+    for (const bool has_cache : {false, true}) {
+      INFO("TINYPROP_TEST_SEED=" << Seed() << " program " << setup.geometry.program_size << " cache " << has_cache);
+      setup.saves = 10;
+      PowerCutTest<SteppedStoreOn> test(setup, has_cache);
+      test.Run();
+      INFO(test.first_violation());
+      CHECK(test.violations() == 0);
+      CHECK(test.cuts() > 100);
+    }
+  }
+}
+
+// The storage's calls that a piece has done.
+struct CountedStorage {
+  explicit CountedStorage(const Storage& storage) : inner(storage), storage(storage) {
+    this->storage.context = this;
+    this->storage.read = [](void* self, uint32_t address, void* data, uint32_t size) {
+      auto* const counted = static_cast<CountedStorage*>(self);
+      counted->read_bytes += size;
+      return counted->inner.read(counted->inner.context, address, data, size);
+    };
+    this->storage.program = [](void* self, uint32_t address, const void* data, uint32_t size) {
+      auto* const counted = static_cast<CountedStorage*>(self);
+      ++counted->writes;
+      counted->programmed_bytes += size;
+      return counted->inner.program(counted->inner.context, address, data, size);
+    };
+    this->storage.erase = [](void* self, uint32_t address) {
+      auto* const counted = static_cast<CountedStorage*>(self);
+      ++counted->writes;
+      return counted->inner.erase(counted->inner.context, address);
+    };
+    this->storage.sync = [](void* self) {
+      auto* const counted = static_cast<CountedStorage*>(self);
+      ++counted->writes;
+      return counted->inner.sync(counted->inner.context);
+    };
+  }
+  CountedStorage(const CountedStorage&) = delete;
+  void Clear() { read_bytes = programmed_bytes = writes = 0; }
+
+  Storage inner, storage;
+  uint32_t read_bytes = 0, programmed_bytes = 0, writes = 0;
+};
+
+TEST_CASE("a piece of a save is small") {
+  for (const Setup& setup : kSetups) {
+    CAPTURE(setup.buffer_size);
+    EmulatedFlash flash(setup.geometry, false, 1);
+    CountedStorage counted(flash.storage());
+    const auto buffer = static_cast<uint32_t>(setup.buffer_size);
+    StoreOn store(counted.storage, setup.buffer_size);
+    StoredModel model(setup.elements);
+    for (uint32_t version = 1; version <= 3; ++version) {
+      model.Become(version);
+      const TrainingState state = model.state();
+      counted.Clear();
+      REQUIRE(store.store.SaveBegin(state) == Status::kOk);
+      CHECK(counted.read_bytes + counted.writes == 0);
+      Status status = Status::kSaving;
+      while (status == Status::kSaving) {
+        counted.Clear();
+        status = store.store.SaveStep(state);
+        CHECK(counted.writes <= 1);
+        CHECK(counted.programmed_bytes <= buffer);
+        CHECK(counted.read_bytes <= buffer + 40);
+        CHECK((counted.writes == 0 || counted.read_bytes == 0));
+      }
+      CHECK(status == Status::kOk);
+      model.Become(9);
+      CHECK(model.Load(store) == Status::kOk);
+      CHECK(model.Is(version));
+    }
+    CHECK(flash.misuse().empty());
+  }
+}
+
+TEST_CASE("what ends a save in pieces") {
+  EmulatedFlash flash({4, 64, 512}, false, 3);
+  StoreOn store(flash.storage(), 64);
+  StoredModel model({6, 2, 3}), larger({6, 2, 4});
+  TrainingState state = model.state();
+  CHECK(store.store.SaveStep(state) == Status::kBadArgument);  // none has begun
+  model.Become(1);
+  CHECK(model.Save(store) == Status::kOk);
+  CHECK(store.store.SaveStep(state) == Status::kBadArgument);  // it is done
+  const auto begin = [&](int pieces) {
+    model.Become(2);
+    state = model.state();
+    REQUIRE(store.store.SaveBegin(state) == Status::kOk);
+    for (int i = 0; i < pieces; ++i) REQUIRE(store.store.SaveStep(state) == Status::kSaving);
+  };
+  for (int pieces = 0; pieces < 8; ++pieces) {
+    CAPTURE(pieces);
+    begin(pieces);
+    CHECK(model.Load(store) == Status::kOk);
+    CHECK(model.Is(1));
+    CHECK(store.store.SaveStep(state) == Status::kBadArgument);
+    begin(pieces);
+    CHECK(store.store.SaveStep(larger.state()) == Status::kBadArgument);
+    CHECK(store.store.SaveStep(state) == Status::kBadArgument);
+    begin(pieces);
+    model.Become(1);
+    CHECK(model.Save(store) == Status::kOk);
+    CHECK(store.store.SaveStep(state) == Status::kBadArgument);
+  }
+  WeightStore unstarted;
+  CHECK(unstarted.SaveBegin(state) == Status::kNotInitialized);
+  CHECK(unstarted.SaveStep(state) == Status::kNotInitialized);
+  CHECK(flash.misuse().empty());
+}
+
 TEST_CASE_TEMPLATE("a naive store is caught", Naive, NaiveStore<false, true>, NaiveStore<true, false>) {
   for (const bool has_cache : {false, true}) {
     PowerCutTest<Naive> test({{8, 64, 512}, 64, {6, 8, 3}, 4}, has_cache);

@@ -63,7 +63,7 @@ bool Invoke(void* context) {
 
 bool Reset(void* context) {
   Graph* const graph = static_cast<Graph*>(context);
-  if (!graph->Fault("reset")) graph->Weight() = tinyprop_app::kExportedWeight;
+  if (!graph->Fault("reset")) graph->Weight() = tinyprop_app::kExportedWeight + (graph->Fault("other model") ? 1e-3f : 0.0f);
   return true;
 }
 
@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
   const int rows = 1 + graph.metadata.layer_count();
   graph.outputs = {zeros(std::atoi(argv[4])), zeros(1), zeros(rows * tinyprop::kStatisticsFields)};
   for (int v = 0; v < graph.metadata.variable_count(); ++v) graph.outputs.push_back(zeros(graph.metadata.VariableElements(v)));
-  graph.Weight() = tinyprop_app::kExportedWeight + (graph.Fault("other model") ? 1e-3f : 0.0f);
+  graph.Weight() = tinyprop_app::kExportedWeight;
 
   tinyprop::TrainingGraph functions;
   functions.context = &graph;

@@ -126,7 +126,7 @@ def test_with_a_weight_store(folders, tflm_include, tmp_path):
 def driver(folders, stand_ins, tmp_path_factory):
     """The generated self-test on the host, with a graph that plays faults (self_test_driver.cc)."""
     folder, out = folders["generic"], tmp_path_factory.mktemp("driver") / "driver"
-    runtime = sorted((folder / "library/cc/runtime").glob("*.cc"))
+    runtime = [source for part in ("runtime", "core") for source in sorted((folder / "library/cc" / part).glob("*.cc"))]
     run("g++", *FIRMWARE, *WARNINGS, "-O1", "-ffunction-sections", "-Wl,--gc-sections", "-isystem", stand_ins[0], f"-I{folder / 'library'}", f"-I{folder / 'app'}",
         stand_ins[1].parent / "self_test_driver.cc", folder / "app/tinyprop_self_test.cc",
         folder / "app/tinyprop_text.cc", *runtime, "-o", out)

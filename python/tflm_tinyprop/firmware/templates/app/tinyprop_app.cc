@@ -117,14 +117,15 @@ bool Start() {
 }
 
 Progress Step() {
-  if (trainer->step() >= kTrainingSteps) return Progress::kFinished;
+  // By the position in the schedule: a step with the rate 0 does not count as a training step.
+  if (trainer->schedule_step() >= kTrainingSteps) return Progress::kFinished;
   int32_t samples = 0;
   while (samples < kBatchSize && NextSample(*trainer, samples, labels + samples * kLabelElements)) ++samples;
   if (samples == 0) return Progress::kNoSample;
   const Status status = trainer->Step(Span<const LabelElement>(labels, samples * kLabelElements));
-  // A sample that is not finite has changed nothing; the report counts it.
+  // Samples that are not finite have changed nothing; the report counts them.
   if (status != Status::kNonFinite && !Succeeded("training step", status)) return Progress::kFailed;
-  const uint32_t step = trainer->step();
+  const uint32_t step = trainer->schedule_step();
   const bool is_last = step >= kTrainingSteps;
   if (is_last || step % kReportEvery == 0) Report();
   if ((is_last || step % kSaveEvery == 0) && !Save()) return Progress::kFailed;

@@ -45,7 +45,7 @@ bool Check(const char* what, Status status) {
 }
 
 bool CheckWeight(const tinyprop::Trainer& trainer, const char* what, float expected, float tolerance) {
-  const tinyprop::Span<float> weights = trainer.Variable(kWeightVariable);
+  const tinyprop::Span<const float> weights = trainer.Variable(kWeightVariable);
   if (kWeightElement >= weights.size) {
     TINYPROP_LOG("self-test: the model has no variable %d with %d elements", static_cast<int>(kWeightVariable),
                  static_cast<int>(kWeightElement) + 1);
