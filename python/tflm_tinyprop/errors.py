@@ -23,3 +23,7 @@ class HostError(TinyPropError, RuntimeError):
 
 class ArenaError(HostError):
     """The arena is too small for the model."""
+
+
+class RefusedError(HostError, ModelError):
+    """TFLM does not run this model; its own messages are in the text."""

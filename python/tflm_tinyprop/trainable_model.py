@@ -15,8 +15,9 @@ from tflm_tinyprop.conversion import differentiate, pipeline
 from tflm_tinyprop.conversion.plan import check_loss
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ConfigError, ModelError
-from tflm_tinyprop.format import metadata, options
-from tflm_tinyprop.format.graph import Graph, Tensor, read_graph, write_graph
+from tflm_tinyprop.format import metadata
+from tflm_tinyprop.format.graph import Tensor, read_graph, write_graph
+from tflm_tinyprop.format.training_check import check_training
 from tflm_tinyprop.host import arena
 from tflm_tinyprop.verification import Reference
 
@@ -42,7 +43,7 @@ class TrainableModel:
                 "tflm_tinyprop.convert() or `tinyprop convert`"
             )
         self.training = metadata.unpack(entry, source)
-        _check_consistency(self.graph, self.training, source)
+        check_training(self.graph, self.training, source)
 
     def __repr__(self) -> str:
         layers = ", ".join(layer.name for layer in self.training.layers if layer.is_trained)
@@ -172,30 +173,3 @@ def make_trainable(source: SourceModel, **options) -> TrainableModel:
 def load(path: str | os.PathLike) -> TrainableModel:
     """Reads a trainable .tflite. Raises ModelError if it is not one."""
     return TrainableModel(files.read_bytes(path), source=str(path))
-
-
-def _check_consistency(graph: Graph, training: metadata.TrainingMetadata, source: str) -> None:
-    """The metadata must describe this graph: TFLM and the trainer index by it without looking."""
-
-    def require(condition: bool, what: str) -> None:
-        if not condition:
-            raise ModelError(f"{source}: the metadata entry {metadata.ENTRY} does not fit the model ({what}); "
-                             "convert the model again")
-
-    require(len(graph.inputs) == training.model_inputs + 2, "number of inputs")
-    require(sorted((training.label_input, training.control_input))
-            == [training.model_inputs, training.model_inputs + 1], "positions of label and control")
-    require(len(graph.outputs) == training.first_variable_output + len(training.variables), "number of outputs")
-    require(max(training.loss_output, training.statistics_output) < training.first_variable_output, "outputs")
-    require(training.original_tensors <= len(graph.tensors), "number of tensors")
-    for position, variable in enumerate(training.variables, start=training.first_variable_output):
-        require(max(variable.initial, variable.variable) < len(graph.tensors), "tensor index")
-        initial, current = graph.tensors[variable.initial], graph.tensors[variable.variable]
-        require(initial.is_constant and current.is_variable, "variables")
-        require(initial.size == current.size == variable.elements, "size of a variable")
-        require(graph.outputs[position] == variable.variable, "order of the variables")
-    for layer in training.layers:
-        require(layer.operator < len(graph.ops), "operator index")
-    for op in graph.ops:
-        if op.kind.startswith(differentiate.PREFIX):
-            options.unpack(op.kind, op.custom_options)

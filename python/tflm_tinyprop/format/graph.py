@@ -10,13 +10,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
-import struct
 from typing import Any
 
 import flatbuffers
 import numpy as np
 
 from tflm_tinyprop.errors import HostError, ModelError
+from tflm_tinyprop.format.check import check_graph, size_of
 
 # Where the wheel keeps the schema: the second place from October 2026 on.
 _SCHEMA_MODULES = (
@@ -62,6 +62,18 @@ _OP_CODES = {name: code for code, name in _OP_NAMES.items()}
 _DEPRECATED_CODE_MAX = 127
 
 
+_OPTION_NAMES = {code: name for name, code in vars(schema.BuiltinOptions).items() if not name.startswith("_")}
+# Kinds of ops whose options are called otherwise than they are.
+_OPTIONS_OF_KIND = {
+    **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), "Pool2DOptions"),
+    **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "REDUCE_ANY", "REDUCE_ALL"), "ReducerOptions"),
+    **dict.fromkeys(("MAXIMUM", "MINIMUM"), "MaximumMinimumOptions"),
+    "L2_NORMALIZATION": "L2NormOptions",
+    **{kind: name for kind in _OP_CODES for name in _OPTION_NAMES.values()
+       if name.lower() == kind.replace("_", "").lower() + "options"},
+}
+
+
 @dataclasses.dataclass(eq=False)
 class Tensor:
     """A tensor. ``data`` is a flat uint8 array for a constant, else None.
@@ -79,11 +91,11 @@ class Tensor:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return size_of(self.shape)
 
     @property
     def nbytes(self) -> int:
-        return self.size * (self.dtype.itemsize if self.dtype is not None else 0)
+        return size_of(self.shape, self.dtype.itemsize if self.dtype is not None else 0)
 
     @property
     def is_constant(self) -> bool:
@@ -178,7 +190,7 @@ class Graph:
             return {}
         return {_text(entry.name): int(entry.tensorIndex) for entry in self.signature_defs[0].inputs}
 
-    def check(self) -> None:
+    def check(self, source: str = "the model") -> None:
         """Raises ModelError unless every tensor that is read has been written before.
 
         TFLM plans a tensor that nobody writes without a word, and reads garbage.
@@ -190,12 +202,12 @@ class Graph:
                 if t >= 0 and t not in written:
                     compiled = ": the model is compiled for an accelerator; take it as it was before" if op.is_custom else ""
                     raise ModelError(
-                        f"op {op.kind} reads tensor '{self.tensors[t].name}', which nothing writes before it{compiled}"
+                        f"{source}: op {op.kind} reads tensor '{self.tensors[t].name}', which nothing writes before it{compiled}"
                     )
             written.update(op.outputs)
         for t in self.outputs:
             if t not in written:
-                raise ModelError(f"graph output '{self.tensors[t].name}' is never written")
+                raise ModelError(f"{source}: graph output '{self.tensors[t].name}' is never written")
 
 
 def read_graph(data: bytes, source: str = "the model") -> Graph:
@@ -206,12 +218,14 @@ def read_graph(data: bytes, source: str = "the model") -> Graph:
             f"{source} is not a .tflite file: bytes 4 to 8 are {data[4:8]!r}, expected {FILE_IDENTIFIER!r}"
         )
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(data, 0))
-        return _graph_from_model(model, source)
+        root = schema.Model.GetRootAsModel(data, 0)
+        _require_one_subgraph(root.SubgraphsLength(), source)  # before all of them are read
+        graph = _graph_from_model(schema.ModelT.InitFromObj(root), source)
+        check_graph(graph, source)
+        return graph
     except ModelError:
         raise
-    except (struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError,
-            OverflowError, MemoryError, UnicodeDecodeError) as error:
+    except Exception as error:  # the schema's code follows offsets wherever they lead
         raise ModelError(
             f"{source} is damaged or truncated ({len(data)} bytes): {error}; export it again"
         ) from error
@@ -225,11 +239,12 @@ def _text(value) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else (value or "")
 
 
+def _require_one_subgraph(count: int, source: str) -> None:
+    if count != 1:
+        raise ModelError(f"{source} has {count} subgraphs (control flow); only models with one are supported")
+
+
 def _graph_from_model(model, source: str) -> Graph:
-    if _length(model.subgraphs) != 1:
-        raise ModelError(
-            f"{source} has {_length(model.subgraphs)} subgraphs (control flow); only models with one are supported"
-        )
     subgraph = model.subgraphs[0]
     buffers = model.buffers or []
     for buffer in buffers:
@@ -238,7 +253,7 @@ def _graph_from_model(model, source: str) -> Graph:
     tensors = [_tensor_from_raw(raw, buffers, source) for raw in subgraph.tensors or []]
     ops = [_op_from_raw(raw, model.operatorCodes, len(tensors), source)
            for raw in subgraph.operators or []]
-    graph = Graph(
+    return Graph(
         tensors=tensors,
         ops=ops,
         inputs=_indices(subgraph.inputs, len(tensors), f"{source}: a graph input"),
@@ -248,8 +263,6 @@ def _graph_from_model(model, source: str) -> Graph:
         metadata={_text(m.name): _buffer_bytes(buffers[m.buffer]) for m in model.metadata or []},
         signature_defs=model.signatureDefs,
     )
-    graph.check()
-    return graph
 
 
 def _indices(values, count: int, what: str, optional: bool = False) -> list[int]:
@@ -284,7 +297,10 @@ def _op_from_raw(raw, operator_codes, tensor_count: int, source: str) -> Op:
     code = operator_codes[raw.opcodeIndex]
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
     is_custom = builtin == schema.BuiltinOperator.CUSTOM
-    kind = _text(code.customCode) if is_custom else _OP_NAMES.get(builtin, f"BUILTIN_{builtin}")
+    if not is_custom and builtin not in _OP_NAMES:
+        raise ModelError(f"{source} has a builtin op of number {builtin}, which the installed tflite-micro does not know")
+    kind = _text(code.customCode) if is_custom else _OP_NAMES[builtin]
+    _check_options(raw, kind, source)
     options = b"" if raw.customOptions is None else np.asarray(raw.customOptions, np.uint8).tobytes()
     return Op(
         kind=kind,
@@ -295,6 +311,17 @@ def _op_from_raw(raw, operator_codes, tensor_count: int, source: str) -> Op:
         custom_options=options,
         raw=raw,
     )
+
+
+def _check_options(raw, kind: str, source: str) -> None:
+    """The builtin options have to be those of the kind. Those that a file leaves out have their defaults."""
+    expected = _OPTIONS_OF_KIND.get(kind)
+    if raw.builtinOptions is None and expected is not None:
+        raw.builtinOptionsType = getattr(schema.BuiltinOptions, expected)
+        raw.builtinOptions = getattr(schema, f"{expected}T")()
+    found = _OPTION_NAMES.get(raw.builtinOptionsType)
+    if found is None or (expected is not None and found != expected):
+        raise ModelError(f"{source}: op {kind} has builtin options {found or raw.builtinOptionsType}; the file is damaged")
 
 
 class _AlignedBuffer(schema.BufferT):

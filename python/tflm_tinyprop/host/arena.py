@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 
-from tflm_tinyprop.errors import HostError
+from tflm_tinyprop.errors import HostError, RefusedError
+from tflm_tinyprop.format.check import MOST_BYTES
 from tflm_tinyprop.format.graph import Graph
 
 _ALIGNMENT = 16
@@ -22,12 +23,18 @@ _BYTES_PER_OP = 1024
 
 
 def sufficient_bytes(graph: Graph) -> int:
-    """An arena that is enough for the graph even if no two tensors share memory."""
+    """An arena that is enough for the graph even if no two tensors share memory.
+
+    Raises RefusedError if TFLM cannot address it.
+    """
     tensors = sum(
         -(-t.nbytes // _ALIGNMENT) * _ALIGNMENT for t in graph.tensors if not t.is_constant
     )
-    return (2 * tensors + _FIXED_BYTES + _BYTES_PER_TENSOR * len(graph.tensors)
-            + _BYTES_PER_OP * len(graph.ops))
+    enough = (2 * tensors + _FIXED_BYTES + _BYTES_PER_TENSOR * len(graph.tensors)
+              + _BYTES_PER_OP * len(graph.ops))
+    if enough > MOST_BYTES:
+        raise RefusedError(f"the model needs an arena of {enough:,} bytes, TFLM addresses at most {MOST_BYTES:,}")
+    return enough
 
 
 def smallest_bytes(model: bytes, enough: int) -> int:
@@ -42,7 +49,7 @@ def smallest_bytes(model: bytes, enough: int) -> int:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
     )
     if result.returncode != 0:
-        raise HostError(f"the arena could not be measured: {result.stderr.decode(errors='replace').strip()[-500:]}")
+        raise RefusedError(f"the arena could not be measured: {result.stderr.decode(errors='replace').strip()[-500:]}")
     return int(result.stdout)
 
 

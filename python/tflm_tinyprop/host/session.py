@@ -15,7 +15,9 @@ import os
 import pathlib
 import re
 
-from tflm_tinyprop.errors import HostError
+import numpy as np
+
+from tflm_tinyprop.errors import HostError, RefusedError
 from tflm_tinyprop.native_output import captured_output
 
 REGISTERER = "TinyPropRegisterOps"
@@ -97,7 +99,7 @@ def import_runtime():
 
 
 def make_interpreter(model: bytes, arena_bytes: int):
-    """The wheel's Interpreter with the TinyProp ops. Raises HostError with TFLM's messages."""
+    """The wheel's Interpreter with the TinyProp ops. Raises RefusedError with TFLM's messages."""
     load_plugin()
     runtime = import_runtime()
     log: list[str] = []
@@ -106,8 +108,8 @@ def make_interpreter(model: bytes, arena_bytes: int):
             return runtime.Interpreter.from_bytes(
                 model, custom_op_registerers=[REGISTERER], arena_size=arena_bytes
             )
-    except (RuntimeError, ValueError, MemoryError) as error:
-        raise HostError(f"TFLM refused the model: {error}. {' '.join(log)}".strip()) from error
+    except (RuntimeError, ValueError, TypeError, MemoryError) as error:
+        raise RefusedError(f"TFLM refused the model: {error}. {' '.join(log)}".strip()) from error
 
 
 class Session:
@@ -124,6 +126,19 @@ class Session:
         self.invoke = self._interpreter.invoke
         self.set_input = self._interpreter.set_input
         self.output = self._interpreter.get_output
+
+    def first_invoke(self, inputs: dict[int, np.ndarray]) -> None:
+        """An invoke with these inputs by position, which finds out whether TFLM runs the model: RefusedError if not."""
+        log: list[str] = []
+        try:
+            for position, values in inputs.items():
+                self.set_input(values, position)
+            with captured_output(log):
+                status = self.invoke()
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise RefusedError(f"TFLM cannot run the model: {error}. {' '.join(log)}".strip()) from error
+        if status:  # 0 or None if all went well, by wheel
+            raise RefusedError(f"TFLM cannot run the model: its status is {status}. {' '.join(log)}".strip())
 
     def reset(self) -> None:
         """Back to the exported weights, from the next invoke on."""

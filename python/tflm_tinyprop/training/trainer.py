@@ -50,11 +50,10 @@ class Trainer:
         """Makes the interpreter. Trained variables get their values in the first invoke, so one is done."""
         session = Session(data, self._arena_bytes)
         training = self.model.training
-        for position, tensor in enumerate(self.model.inputs):
-            session.set_input(np.zeros(tensor.shape, tensor.dtype), position)
-        session.set_input(np.zeros(self.model.label.shape, self.model.label.dtype), training.label_input)
-        session.set_input(self.config.control(0.0), training.control_input)
-        session.invoke()
+        inputs = {position: np.zeros(t.shape, t.dtype) for position, t in enumerate(self.model.inputs)}
+        inputs[training.label_input] = np.zeros(self.model.label.shape, self.model.label.dtype)
+        inputs[training.control_input] = self.config.control(0.0)
+        session.first_invoke(inputs)
         self._session = session
         self._runner = StepRunner(session, training)
         self._runner.steps = step

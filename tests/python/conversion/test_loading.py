@@ -8,7 +8,7 @@ import pytest
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import metadata
-from tflm_tinyprop.format.graph import read_graph, write_graph
+from tflm_tinyprop.format.graph import Tensor, read_graph, write_graph
 
 
 def test_saving_and_loading(model, tmp_path):
@@ -36,7 +36,7 @@ def test_loading_with_damaged_options(model):
 
 @pytest.mark.parametrize("damage", [
     lambda g: g.outputs.pop(),
-    lambda g: g.inputs.insert(0, g.inputs[0]),
+    lambda g: g.inputs.insert(0, g.add_tensor(Tensor("more", (1, 4), g.tensors[g.inputs[0]].dtype))),
     lambda g: g.outputs.reverse(),
 ])
 def test_metadata_that_does_not_fit_the_graph(model, damage):

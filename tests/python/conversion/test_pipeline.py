@@ -264,9 +264,8 @@ def test_no_layer_at_all_is_no_choice(plain_tflite):
 
 
 def test_an_op_on_the_path_that_its_rule_refuses(plain_tflite):
-    graph = read_graph(insert_op(plain_tflite, "ADD", after=0))
-    add = graph.ops[1]
-    add.inputs, add.raw = add.inputs * 2, builtin_options("AddOptions", fusedActivationFunction=4)
+    graph = read_graph(insert_op(plain_tflite, "ABS", after=0))
+    graph.ops[1] = Op("ADD", graph.ops[1].inputs * 2, graph.ops[1].outputs, raw=builtin_options("AddOptions", fusedActivationFunction=4))
     with pytest.raises(ModelError, match=r"\(ADD\) lies between.*fused activation has no gradient.*trainable_layers=2"):
         tp.convert(write_graph(graph))
 
@@ -305,7 +304,7 @@ def test_a_convolution_without_a_rule_for_its_groups():
     image = graph.add_tensor(Tensor("image", (1, 1, 1, 4), FLOAT))
     result = graph.add_tensor(Tensor("model/conv/output", (1, 1, 1, 4), FLOAT))
     graph.inputs = [image]
-    graph.ops.insert(0, Op("CONV_2D", [image, kernel], [result], raw=builtin_options("Conv2DOptions")))
+    graph.ops.insert(0, Op("CONV_2D", [image, kernel], [result], raw=builtin_options("Conv2DOptions", strideH=1, strideW=1)))
     graph.ops[1].inputs[0] = result
     with pytest.raises(ModelError, match=r"'conv' \(CONV_2D\).*grouped.*dense_1 \(pass trainable_layers=1"):
         tp.convert(write_graph(graph), verify=False)

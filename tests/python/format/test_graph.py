@@ -105,9 +105,9 @@ def test_an_output_that_nobody_writes_is_refused():
 def test_ops_beyond_the_codes_of_the_first_schema():
     """Their code does not fit into the 8 bits that the first versions of the schema had for it."""
     assert schema.BuiltinOperator.BROADCAST_TO > 127
-    graph = Graph([Tensor("input", (1,), FLOAT), Tensor("output", (4,), FLOAT)], [], [0], [1])
+    graph = Graph([Tensor("input", (1,), FLOAT), Tensor("longer", (4,), FLOAT), Tensor("output", (4,), FLOAT)], [], [0], [2])
     shape = graph.add_constant("shape", np.array([4], np.int32))
-    graph.ops = [Op("BROADCAST_TO", [0, shape], [1]), Op("ABS", [1], [1])]
+    graph.ops = [Op("BROADCAST_TO", [0, shape], [1]), Op("ABS", [1], [2])]
     again = read_graph(write_graph(graph))
     assert [op.kind for op in again.ops] == ["BROADCAST_TO", "ABS"]
 
