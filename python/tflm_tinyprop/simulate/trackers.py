@@ -9,6 +9,9 @@ import tensorflow as tf
 from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.simulate.network import Network
 
+# In float32, a sum of ones stops at 2^24 samples, and a sum of losses long before.
+_DTYPE = "float64"
+
 
 class Trackers:
     """Means over samples, added up as steps are done. all: the Keras metrics, which Keras resets every epoch."""
@@ -16,13 +19,13 @@ class Trackers:
     def __init__(self, network: Network, costs: np.ndarray, classifies: bool):
         self._network = network
         self._costs = tf.constant(costs, tf.float32)
-        self._loss = keras.metrics.Mean("loss")
-        self._accuracy = keras.metrics.Mean("accuracy") if classifies else None
+        self._loss = keras.metrics.Mean("loss", dtype=_DTYPE)
+        self._accuracy = keras.metrics.Mean("accuracy", dtype=_DTYPE) if classifies else None
         self._evaluation = [self._loss] + ([self._accuracy] if classifies else [])
-        self._backward = keras.metrics.Mean("backward_effort")
-        self._step = keras.metrics.Mean("step_effort")
-        self._skips = keras.metrics.Mean("skip_rate")
-        self._non_finite = keras.metrics.Sum("non_finite")
+        self._backward = keras.metrics.Mean("backward_effort", dtype=_DTYPE)
+        self._step = keras.metrics.Mean("step_effort", dtype=_DTYPE)
+        self._skips = keras.metrics.Mean("skip_rate", dtype=_DTYPE)
+        self._non_finite = keras.metrics.Sum("non_finite", dtype=_DTYPE)
         self.all = [*self._evaluation, self._backward, self._step, self._skips, self._non_finite]
 
     def update(self, loss, status, correct, kept) -> dict:

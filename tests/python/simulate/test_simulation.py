@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from simulated_runs import (
     CLASSES,
     conv_model,
@@ -43,6 +44,22 @@ def test_nan_is_never_right():
     assert np.isnan(simulation.predict(x, verbose=0)).all()
     assert simulation.evaluate(x, y, verbose=0, return_dict=True)["accuracy"] == 0
     assert not simulation.train_steps(x, y, np.zeros(10, np.float32)).correct.any()
+
+
+def test_the_means_of_a_long_epoch_still_move():
+    """After 2^30 samples, where float32 adds nothing to a sum of ones."""
+    simulation = TinyPropSimulation(dense_model(), FULL)
+    simulation.compile(keras.optimizers.SGD(0.1))
+    for metric in simulation.metrics:
+        metric.total.assign(2.0**30)
+        if metric.name != "non_finite":
+            metric.count.assign(2.0**30)
+    trackers = simulation._trackers
+    for _ in range(2):
+        logs = trackers.update(tf.constant([3.0]), tf.constant([2]), tf.constant([True]), tf.zeros((1, 3), tf.int32))
+        logs |= trackers.update(tf.constant([3.0]), tf.constant([0]), tf.constant([True]), tf.zeros((1, 3), tf.int32))
+    assert float(logs["loss"]) == (2**30 + 6) / (2**30 + 2)
+    assert float(logs["non_finite"]) == 2**30 + 2 and float(logs["skip_rate"]) < 1
 
 
 # Full backpropagation -------------------------------------------------------------------------------
