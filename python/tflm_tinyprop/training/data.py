@@ -36,7 +36,7 @@ def prepare_inputs(model: TrainableModel, x, name: str = "x") -> list[np.ndarray
 
 
 def _prepare_input(spec, values, name: str) -> np.ndarray:
-    array = np.asarray(values)
+    array = _as_array(values, f"{name} for input '{spec.name}'")
     expected = spec.shape[1:]
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} for input '{spec.name}' has dtype {array.dtype}; expected {spec.dtype} or another real number")
@@ -49,9 +49,16 @@ def _prepare_input(spec, values, name: str) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=spec.dtype)
 
 
+def _as_array(values, name: str) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:  # rows of unequal lengths, say
+        raise DataError(f"{name} is no array of numbers: {error}") from None
+
+
 def prepare_labels(model: TrainableModel, y, samples: int, name: str = "y") -> np.ndarray:
     """Labels as the label tensor takes them: int32 [N] class indices, or float32 [N, ...]."""
-    array = np.asarray(y)
+    array = _as_array(y, name)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} has dtype {array.dtype}; expected numbers")
     if array.ndim == 0 or len(array) != samples:

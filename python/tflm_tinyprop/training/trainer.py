@@ -207,8 +207,8 @@ class Trainer:
         if len(values) != len(current) - 1:
             raise DataError(f"set_weights takes {len(current) - 1} arrays, got {len(values)}")
         for new, old in zip(values, current):
-            if np.shape(new) != old.shape:
-                raise DataError(f"set_weights got an array of shape {np.shape(new)} where {old.shape} is expected")
+            if _shape(new) != old.shape:
+                raise DataError(f"set_weights got an array of shape {_shape(new)} where {old.shape} is expected")
         for number, new in enumerate(values):
             if not _is_finite(new):
                 raise DataError(f"set_weights got values for {self._weight_name(number)} that are no finite float32")
@@ -261,6 +261,14 @@ class Trainer:
         from tflm_tinyprop.conversion import keras_export
 
         return keras_export.to_keras(self.model.training, self._values(), keras_model or self.model.keras_model)
+
+
+def _shape(values) -> tuple | None:
+    """None of what is no array, as rows of unequal lengths."""
+    try:
+        return np.shape(values)
+    except ValueError:
+        return None
 
 
 def _is_finite(values) -> bool:

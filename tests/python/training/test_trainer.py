@@ -303,8 +303,9 @@ def test_get_and_set_weights(trainer, samples):
     assert trainer.step == 40 and maxima[0] > 0 and bits([trainer._values()[-1]]) == bits([maxima])
     with pytest.raises(DataError, match="takes 6 arrays, got 1"):
         trainer.set_weights(values[:1])
-    with pytest.raises(DataError, match="shape"):
-        trainer.set_weights([values[1], *values[1:]])
+    for other in (values[1], [[1.0], [1.0, 2.0]]):
+        with pytest.raises(DataError, match="shape"):
+            trainer.set_weights([other, *values[1:]])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39, "heavy"])

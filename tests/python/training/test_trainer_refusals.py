@@ -21,7 +21,7 @@ def trainer(model):
     (np.zeros(8), "shape"),
     (np.zeros((0, 8)), "empty"),
     (np.array([["a"] * 8]), "dtype <U1"),
-    (np.zeros((4, 8), complex), "complex"),
+    (np.zeros((4, 8), complex), "complex"), ([[1.0, 2.0], [3.0]], "x for input 'input' is no array of numbers"),
     ({"wrong": np.zeros((4, 8))}, r"\['wrong'\].*\['input'\]"),
 ])
 def test_bad_samples(trainer, x, message):
@@ -36,7 +36,7 @@ def test_bad_samples(trainer, x, message):
     (np.zeros((4, 4), int), "one-hot"),
     (np.zeros(3, int), "3 labels for 4 samples"),
     (np.zeros(5, int), "5 labels for 4 samples"),
-    (np.array(["a"] * 4), "dtype"),
+    (np.array(["a"] * 4), "dtype"), ([[0], [1, 2], [0], [0]], "y is no array of numbers"),
 ])
 def test_bad_labels(trainer, y, message):
     with pytest.raises(DataError, match=message):
