@@ -46,8 +46,8 @@ class Reference:
             for layer in find_layers(source.graph, source.layer_names)
         }
         generator = np.random.default_rng(0)
-        tensors = [source.graph.tensors[t] for t in source.graph.inputs]
-        self._batches = [[_random(generator, t.shape, t.dtype, scale) for t in tensors] for scale in _SCALES]
+        drawn = [(source.graph.tensors[t], _takes_whole_numbers(source.graph, t)) for t in source.graph.inputs]
+        self._batches = [[_random(generator, t.shape, t.dtype, scale, whole) for t, whole in drawn] for scale in _SCALES]
         self._run = _runner(source, self._names)
         self._expected = [self._run(inputs) for inputs in self._batches]
         self._compare(source.graph, "the graph that it was read as")
@@ -113,8 +113,18 @@ def difference(actual: np.ndarray, expected: np.ndarray) -> float:
     return float(np.abs(a[finite] - e[finite]).max() / max(np.abs(e[finite]).max(), np.finfo(np.float32).tiny))
 
 
-def _random(generator: np.random.Generator, shape: Sequence[int], dtype: np.dtype, scale: float) -> np.ndarray:
-    if np.issubdtype(dtype, np.floating):
+def _takes_whole_numbers(graph: Graph, tensor: int) -> bool:
+    """True for integers, and for floats that are made integers before anything else: Keras gives an Embedding such an input."""
+    def is_whole(dtype: np.dtype) -> bool:
+        return dtype is not None and not np.issubdtype(dtype, np.floating)
+
+    readers = [op for op in graph.ops if tensor in op.inputs]
+    return is_whole(graph.tensors[tensor].dtype) or bool(readers) and all(
+        op.kind == "CAST" and is_whole(graph.tensors[op.outputs[0]].dtype) for op in readers)
+
+
+def _random(generator: np.random.Generator, shape: Sequence[int], dtype: np.dtype, scale: float, whole: bool) -> np.ndarray:
+    if not whole:
         return (scale * generator.normal(size=shape)).astype(dtype)
     # 0 and 1 are valid wherever a whole number stands for a word or a category.
     return generator.integers(0, 2, size=shape).astype(dtype)

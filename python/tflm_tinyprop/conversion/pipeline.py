@@ -14,6 +14,7 @@ from tflm_tinyprop.conversion.keras_import import import_keras, is_keras_model
 from tflm_tinyprop.conversion.plan import make_plan
 from tflm_tinyprop.conversion.separate import separate_biases
 from tflm_tinyprop.conversion.source import SourceModel
+from tflm_tinyprop.conversion.substitution import substitute_missing_ops
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import metadata, tflite_metadata
 from tflm_tinyprop.format.graph import read_graph, write_graph
@@ -21,8 +22,12 @@ from tflm_tinyprop.format.graph import read_graph, write_graph
 
 def read_source(model, batch_size: int = 1) -> SourceModel:
     """The first, slow half of convert(): a Keras model or .tflite as a graph."""
-    if is_keras_model(model):
-        return import_keras(model, batch_size)
+    source = import_keras(model, batch_size) if is_keras_model(model) else _read_tflite(model)
+    substitute_missing_ops(source.graph)
+    return source
+
+
+def _read_tflite(model) -> SourceModel:
     graph, name, data = _read(model)
     if metadata.ENTRY in graph.metadata:
         raise ModelError(f"{name} is already trainable; load it with tflm_tinyprop.load() instead")

@@ -61,5 +61,5 @@ def _is_hybrid(graph: Graph, op: Op) -> bool:
 
 
 _INSTEAD = {
-    "SELECT": "it comes from an Embedding, most often; look the vectors up before the model, and give it those",
+    "GELU": "use another activation, swish or relu for instance",
 }

@@ -2,6 +2,8 @@
 
 from tflm_tinyprop.conversion.rules.activation import ActivationRule
 from tflm_tinyprop.conversion.rules.base import Cost, GradientRequest, Parameter, Rule, SharedTensors, fused_activation
+from tflm_tinyprop.conversion.rules.batch_matmul import BatchMatMulRule
+from tflm_tinyprop.conversion.rules.broadcast_to import BroadcastToRule
 from tflm_tinyprop.conversion.rules.conv_2d import Conv2DRule
 from tflm_tinyprop.conversion.rules.depthwise_conv_2d import DepthwiseConv2DRule
 from tflm_tinyprop.conversion.rules.elementwise import AddRule, DivRule, MulRule, SubRule
@@ -22,6 +24,7 @@ RULES: dict[str, Rule] = {
         FullyConnectedRule(), Conv2DRule(), DepthwiseConv2DRule(), TransposeConvRule(),
         AveragePool2DRule(), MaxPool2DRule(), MeanRule(), SumRule(),
         *(ReduceMaxRule(kind) for kind in ("REDUCE_MAX", "REDUCE_MIN")), ResizeNearestNeighborRule(), ResizeBilinearRule(),
+        BroadcastToRule(), BatchMatMulRule(),
         AddRule(), SubRule(), MulRule(), DivRule(), ConcatenationRule(),
         *(ReshapeRule(kind) for kind in ("RESHAPE", "SQUEEZE", "EXPAND_DIMS")),
         TransposeRule(),

@@ -58,6 +58,16 @@ def transpose(graph: Graph, tensor: int, permutation: Sequence[int], name: str) 
     return _append(graph, "TRANSPOSE", [tensor, order], shape, name, builtin_options("TransposeOptions"))
 
 
+def batch_matmul(graph: Graph, a: int, b: int, adj_a: bool, adj_b: bool, name: str) -> int:
+    """a b over the last two axes, each transposed if adj_... is set; the axes before them broadcast."""
+    shapes = []
+    for tensor, adjoint in ((a, adj_a), (b, adj_b)):
+        shape = graph.tensors[tensor].shape
+        shapes.append((*shape[:-2], *(shape[-2:][::-1] if adjoint else shape[-2:])))
+    shape = (*np.broadcast_shapes(shapes[0][:-2], shapes[1][:-2]), shapes[0][-2], shapes[1][-1])
+    return _append(graph, "BATCH_MATMUL", [a, b], shape, name, builtin_options("BatchMatMulOptions", adjX=adj_a, adjY=adj_b))
+
+
 def slice_(graph: Graph, tensor: int, begin: Sequence[int], size: Sequence[int], name: str) -> int:
     bounds = [_integers(graph, f"{name}/begin", begin), _integers(graph, f"{name}/size", size)]
     return _append(graph, "SLICE", [tensor, *bounds], size, name, builtin_options("SliceOptions"))
