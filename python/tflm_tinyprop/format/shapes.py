@@ -243,6 +243,59 @@ def _split(op: _View) -> None:
     op.expect_output((*x[:at], x[at] // parts, *x[at + 1:]))
 
 
+def _split_v(op: _View) -> None:
+    x, sizes, axis = op.input(), op.constant(1), op.constant(2)
+    require(axis is not None and len(axis) == 1, "needs one constant axis")
+    at = _axis(axis[0], len(x))
+    if sizes is not None:
+        free = sizes.count(-1)
+        sizes = [x[at] - (sum(sizes) + 1) if size == -1 else size for size in sizes]
+        require(free <= 1 and min(sizes, default=0) >= 1 and sum(sizes) == x[at], f"splits shape {x} on axis {at} into {sizes}")
+        expected = [(*x[:at], size, *x[at + 1:]) for size in sizes]
+        require(op.outputs() == expected, f"has outputs of shapes {op.outputs()}, but computes {expected}")
+    others = [(len(s), s[:at], s[at + 1:]) for s in op.outputs()]
+    require(all(o == (len(x), x[:at], x[at + 1:]) for o in others) and sum(s[at] for s in op.outputs()) == x[at]
+            and op.output_count == int(op.options.numSplits), f"splits shape {x} on axis {at} into {op.outputs()}")
+
+
+def _broadcast_to(op: _View) -> None:
+    x, shape = op.input(), op.constant(1)
+    require(shape is not None and len(x) <= len(shape), f"spreads shape {x} over {shape}")
+    padded = (1,) * (len(shape) - len(x)) + x
+    require(all(n in (1, m) for n, m in zip(padded, shape, strict=True)), f"spreads shape {x} over {shape}")
+    op.expect_output(tuple(shape))
+
+
+def _tile(op: _View) -> None:
+    x, times = op.input(), op.constant(1)
+    if times is not None:
+        require(len(times) == len(x) and min(times, default=1) >= 1, f"repeats shape {x} {times} times")
+        op.expect_output(tuple(n * m for n, m in zip(x, times, strict=True)))
+
+
+def _fill(op: _View) -> None:
+    shape = op.constant(0)
+    require(math.prod(op.input(1)) == 1, f"fills with a value of shape {op.input(1)}")
+    if shape is not None:
+        op.expect_output(tuple(shape))
+
+
+def _select(op: _View) -> None:
+    condition, x = op.input(0), op.input(1)
+    require(op.input(2) == x, f"chooses among shapes {x} and {op.input(2)}")
+    require(condition in (x, x[:1], ()), f"has a condition of shape {condition} for shape {x}")
+    op.expect_output(x)
+
+
+def _batch_matmul(op: _View) -> None:
+    a, b = op.input(0), op.input(1)
+    require(len(a) >= 2 and len(b) >= 2, f"multiplies shapes {a} and {b}")
+    rows, of_a = a[-2:][::-1] if op.options.adjX else a[-2:]
+    of_b, columns = b[-2:][::-1] if op.options.adjY else b[-2:]
+    require(of_a == of_b, f"multiplies shapes {a} and {b}")
+    op.expect_output((*broadcast(a[:-2], b[:-2]), rows, columns))
+
+
 def _pack(op: _View) -> None:
     shapes = op.inputs()
     require(bool(shapes) and all(s == shapes[0] for s in shapes), f"stacks shapes {', '.join(map(str, shapes))}")
@@ -307,6 +360,12 @@ _RULES: dict[str, tuple[Callable[[_View], None], int, int, int]] = {
     "SLICE": (_slice, 3, 3, 1),
     "STRIDED_SLICE": (_strided_slice, 4, 4, 1),
     "SPLIT": (_split, 2, 2, _MANY),
+    "SPLIT_V": (_split_v, 3, 3, _MANY),
+    "BROADCAST_TO": (_broadcast_to, 2, 2, 1),
+    "TILE": (_tile, 2, 2, 1),
+    "FILL": (_fill, 2, 2, 1),
+    "SELECT": (_select, 3, 3, 1),
+    "BATCH_MATMUL": (_batch_matmul, 2, 2, 1),
     "PACK": (_pack, 1, _MANY, 1),
     "UNPACK": (_unpack, 1, 1, _MANY),
     "TRANSPOSE": (_transpose, 2, 2, 1),

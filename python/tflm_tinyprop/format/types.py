@@ -23,14 +23,19 @@ _OTHER_OUTPUT = {
     **dict.fromkeys(("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"), 2),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), 1),
 }
-# Inputs that TFLM reads as int32 whatever they are, by kind; of SLICE it looks at the type.
+# Inputs that TFLM reads as int32 whatever they are, by kind; of those in _INDEX_TYPES it looks at the type.
 _INDEX_INPUTS = {
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "RESHAPE", "EXPAND_DIMS", "PAD", "PADV2", "TRANSPOSE",
                      "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "ARG_MAX", "ARG_MIN"), (1,)),
-    **dict.fromkeys(("SPLIT", "TRANSPOSE_CONV"), (0,)), "STRIDED_SLICE": (1, 2, 3), "SLICE": (1, 2),
+    **dict.fromkeys(("SPLIT", "TRANSPOSE_CONV", "FILL", "SELECT"), (0,)), "STRIDED_SLICE": (1, 2, 3), "SLICE": (1, 2),
+    **dict.fromkeys(("BROADCAST_TO", "TILE"), (1,)), "SPLIT_V": (1, 2),
+}
+_INDEX_TYPES = {
+    **dict.fromkeys(("SLICE", "BROADCAST_TO", "TILE", "FILL", "SPLIT_V"), (_INT32, _INT64)), "SELECT": (np.dtype(np.bool_),),
 }
 # Kinds that only move values: they need no scale.
-_MOVES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PAD", "PADV2", "SLICE", "STRIDED_SLICE", "SPLIT", "PACK", "UNPACK",
+_MOVES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PAD", "PADV2", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK",
+          "BROADCAST_TO", "TILE", "FILL", "SELECT",
           "TRANSPOSE", "SHAPE", "CAST", "ARG_MAX", "ARG_MIN", "RESIZE_NEAREST_NEIGHBOR")
 
 
@@ -51,9 +56,9 @@ def _check_op(graph, op) -> None:
         if tensor.dtype is None or getattr(tensor.raw, "sparsity", None) is not None:
             raise _misfit(op, tensor, "is of a type or sparse, which is not supported here")
     for position in indices:
-        allowed = (_INT32, _INT64) if op.kind == "SLICE" else (_INT32,)
+        allowed = _INDEX_TYPES.get(op.kind, (_INT32,))
         if position < len(tensors) and tensors[position].dtype not in allowed:
-            raise _misfit(op, tensors[position], "must be int32")
+            raise _misfit(op, tensors[position], f"must be {allowed[0]}")
     if op.kind == "SLICE" and tensors[1].dtype != tensors[2].dtype:
         raise _misfit(op, tensors[2], "must have the type of the other index")
     if op.kind in _LAYERS:

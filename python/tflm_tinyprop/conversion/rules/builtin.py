@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tflm_tinyprop.format.graph import Graph, Op, Tensor, builtin_options
 
 _MOST_CONCATENATED = 10  # inputs of TFLM's CONCATENATION
+_MOST_PADDED = 4  # dimensions that every TFLM's PAD takes
 
 
 def _append(graph: Graph, kind: str, inputs: list[int], shape: Sequence[int], name: str, raw) -> int:
@@ -75,9 +77,22 @@ def slice_(graph: Graph, tensor: int, begin: Sequence[int], size: Sequence[int],
 
 def pad(graph: Graph, tensor: int, paddings: Sequence[tuple[int, int]], name: str) -> int:
     """With zeros. paddings: (before, after) of each axis."""
+    if len(paddings) > _MOST_PADDED:
+        return _pad_one_by_one(graph, tensor, paddings, name)
     shape = [size + sum(p) for size, p in zip(graph.tensors[tensor].shape, paddings, strict=True)]
     amounts = _integers(graph, f"{name}/paddings", paddings)
     return _append(graph, "PAD", [tensor, amounts], shape, name, builtin_options("PadOptions"))
+
+
+def _pad_one_by_one(graph: Graph, tensor: int, paddings: Sequence[tuple[int, int]], name: str) -> int:
+    shape = list(graph.tensors[tensor].shape)
+    for axis, amounts in enumerate(paddings):
+        if any(amounts):
+            apart = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+            tensor = reshape(graph, tensor, apart, f"{name}/axis_{axis}")
+            tensor = pad(graph, tensor, [(0, 0), amounts, (0, 0)], f"{name}_{axis}")
+            shape[axis] += sum(amounts)
+    return reshape(graph, tensor, shape, name)
 
 
 def zeros(graph: Graph, shape: Sequence[int], name: str) -> int:
