@@ -129,12 +129,14 @@ def convert(
     config: TinyPropConfig | None = None,
     batch_size: int = 1,
     labels: Sequence[str] | None = None,
+    batch_norm: str = "fold",
     verify: bool = True,
 ) -> TrainableModel:
     """Makes a model trainable.
 
     Args:
-        model: a built Keras 3 model (Sequential or functional), or the path to or the bytes of a .tflite.
+        model: a built Keras 3 model (Sequential or functional), the path to a .keras, .h5 or .tflite, or the bytes of a
+            .tflite.
         trainable_layers: "all"; a number n for the last n layers with weights; or layer names. Layers
             below the first trainable one stay as they are, in flash, and cost no backward pass.
         loss: "sparse_categorical_crossentropy" (labels are class indices), "categorical_crossentropy"
@@ -143,6 +145,10 @@ def convert(
         config: settings of TinyProp, stored as the model's default; TinyPropConfig.v2() if None.
         batch_size: samples per step. A .tflite has to have this batch already.
         labels: names of the classes, stored in the standard metadata.
+        batch_norm: of a Keras model. "fold": a batch normalisation directly behind a convolution or dense layer without
+            activation becomes part of its weights, which are what is trained then. "keep": none does; a layer then has
+            Keras' weights and takes Keras' steps, and to_keras() works, for a product and a sum more per normalisation.
+            Mean, variance, gamma and beta are frozen either way.
         verify: runs random samples through the given model and the converted one, in TFLM, and compares.
 
     Raises:
@@ -154,7 +160,7 @@ def convert(
         raise ConfigError(f"config must be a TinyPropConfig, got {config!r}")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= 0xFFFF:
         raise ConfigError(f"batch_size must be an integer from 1 to 65535, got {batch_size!r}")
-    source = pipeline.read_source(model, batch_size)
+    source = pipeline.read_source(model, batch_size, batch_norm)
     reference = Reference(source) if verify else None
     trainable = make_trainable(
         source, trainable_layers=trainable_layers, loss=loss, config=config, batch_size=batch_size, labels=labels

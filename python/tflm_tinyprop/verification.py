@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tflm_tinyprop.conversion.keras_import import flat_layers
+from tflm_tinyprop.conversion.keras_import import call_keras
+from tflm_tinyprop.conversion.keras_weights import flat_layers
 from tflm_tinyprop.conversion.layers import find_layers
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import HostError, ModelError
@@ -134,7 +135,7 @@ def _runner(source: SourceModel, names: dict[str, str]) -> Callable[[Arrays], Ar
     """Runs the source as it came."""
     if source.keras_model is not None:
         model = source.keras_model
-        return lambda inputs: _flat(model(inputs if len(inputs) > 1 else inputs[0], training=False))
+        return lambda inputs: [np.asarray(output) for output in call_keras(model, inputs)]
     try:
         return _Tflm.from_bytes(source.tflite, source.graph, names).run
     except ModelError:
@@ -203,7 +204,7 @@ def _keras_layer_outputs(model, inputs: Arrays) -> list[tuple[str, np.ndarray]]:
     for layer in layers:
         object.__setattr__(layer, "call", recorded(layer, layer.call))
     try:
-        model(inputs if len(inputs) > 1 else inputs[0], training=False)
+        call_keras(model, inputs)
     finally:
         for layer in layers:
             object.__delattr__(layer, "call")

@@ -29,7 +29,7 @@ UPWARDS = {("trainable_model", "describe")}
 
 KERAS = ("tensorflow", "keras")
 KERAS_USERS = (
-    "conversion.keras_import", "conversion.keras_export", "training.keras_schedule", "models.zoo", "simulate", "study", "demo")
+    "conversion.keras_import", "conversion.keras_constants", "conversion.keras_export", "training.keras_schedule", "models.zoo", "simulate", "study", "demo")
 FOR_PEOPLE = ("rich", "typer", "matplotlib", "optuna", "sklearn")
 # Who may import packages that only evaluate: the library must work without them.
 EVALUATING = {"study": ("study", "tuning", "cli"), "tuning": ("tuning", "cli")}

@@ -24,6 +24,7 @@ def convert(
     config: Annotated[Optional[pathlib.Path], typer.Option(
         help="JSON file with settings of TinyPropConfig, as tune writes it.")] = None,
     settings: Settings = None,
+    batch_norm: Annotated[str, typer.Option(help="fold: batch normalisations into the layers before them; or keep them.")] = "fold",
     labels: Annotated[Optional[pathlib.Path], typer.Option(help="Text file with one class name a line.")] = None,
     verify: Annotated[bool, typer.Option(help="Compare the converted model with the given one on random samples.")] = True,
     overwrite: Overwrite = False,
@@ -38,7 +39,7 @@ def convert(
             support.read_model(model),
             trainable_layers=support.parse_layers(trainable_layers), loss=loss, batch_size=batch_size,
             config=support.stored_config(config, method.value if method else None, ratio, settings),
-            labels=support.read_labels(labels), verify=verify,
+            labels=support.read_labels(labels), batch_norm=batch_norm, verify=verify,
         )
         trainable.save(output, overwrite=overwrite)
         trainable.summary()

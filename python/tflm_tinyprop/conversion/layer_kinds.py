@@ -49,6 +49,7 @@ class LayerKind:
         macs: multiply-accumulates of the forward pass, from the shapes of x, kernel and output. Convolutions count every
             tap of every output, also those that padding leaves empty.
         keras: Keras layer class -> layout of its kernel.
+        parts: layouts of kernels that are a part of what another Keras layer does.
         note: what is supported of it, for the support matrix.
     """
 
@@ -61,6 +62,7 @@ class LayerKind:
     unit_axis: int = 0
     macs: Callable[[Shape, Shape, Shape], int] = lambda x, kernel, y: 0
     keras: Mapping[str, KernelLayout] = dataclasses.field(default_factory=dict)
+    parts: tuple[KernelLayout, ...] = ()
     note: str = ""
 
     def constant_kernel(self, graph: Graph, op: Op) -> int | None:
@@ -109,6 +111,7 @@ KINDS: dict[str, LayerKind] = {kind.op: kind for kind in (
         "DEPTHWISE_CONV_2D", "depthwise_conv_2d", op_kind("DepthwiseConv2DGrad"), unit_axis=3,
         macs=lambda x, kernel, y: math.prod(y) * kernel[1] * kernel[2],
         keras={"DepthwiseConv2D": KernelLayout(4, lambda a: a.reshape(1, *a.shape[:2], -1))},
+        parts=(KernelLayout(3, lambda a: a.reshape(1, 1, a.shape[0], -1)),),  # of SeparableConv1D, DepthwiseConv1D
         note=f"any stride, dilation, padding and channel multiplier; {_FUSED}",
     ),
     LayerKind(
@@ -162,4 +165,5 @@ def kind_of_keras(layer) -> tuple[LayerKind, KernelLayout] | None:
 
 def layouts_of(rank: int, op: str | None = None) -> list[KernelLayout]:
     """How kernels of this rank may be laid out, in ops of one kind or (None) of any."""
-    return [layout for kind in KINDS.values() if op in (None, kind.op) for layout in kind.keras.values() if layout.rank == rank]
+    return [layout for kind in KINDS.values() if op in (None, kind.op)
+            for layout in (*kind.keras.values(), *kind.parts) if layout.rank == rank]

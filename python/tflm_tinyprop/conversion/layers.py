@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from tflm_tinyprop.conversion.keras_weights import unique
 from tflm_tinyprop.conversion.layer_kinds import is_layer, kernel_of
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.format.graph import Graph, Op
@@ -35,7 +36,7 @@ def find_layers(graph: Graph, names: Mapping[int, str] | None = None) -> list[La
         if not is_layer(graph, op):
             continue
         name = names.get(kernel_of(op)) or _name_from_tensors(graph, op) or f"{op.kind.lower()}_{index}"
-        layers.append(Layer(_unique(name, taken), index, op))
+        layers.append(Layer(unique(name, taken), index, op))
     return layers
 
 
@@ -47,15 +48,6 @@ def _name_from_tensors(graph: Graph, op: Op) -> str | None:
         if len(parts) >= 2 and not first.startswith(_ANONYMOUS):
             return parts[-2]
     return None
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    candidate, count = name, 1
-    while candidate in taken:
-        count += 1
-        candidate = f"{name}_{count}"
-    taken.add(candidate)
-    return candidate
 
 
 def is_trainable(graph: Graph, layer: Layer) -> bool:

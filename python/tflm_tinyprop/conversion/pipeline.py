@@ -10,19 +10,30 @@ from tflm_tinyprop import files
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.conversion.differentiate import differentiate
 from tflm_tinyprop.conversion.folding import fold_constants
-from tflm_tinyprop.conversion.keras_import import import_keras, is_keras_model
+from tflm_tinyprop.conversion.keras_import import BATCH_NORMS, import_keras, load_keras
+from tflm_tinyprop.conversion.keras_weights import is_keras_model
 from tflm_tinyprop.conversion.plan import make_plan
 from tflm_tinyprop.conversion.separate import separate_biases
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.conversion.substitution import substitute_missing_ops
-from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import metadata, tflite_metadata
 from tflm_tinyprop.format.graph import read_graph, write_graph
 
 
-def read_source(model, batch_size: int = 1) -> SourceModel:
-    """The first, slow half of convert(): a Keras model or .tflite as a graph."""
-    source = import_keras(model, batch_size) if is_keras_model(model) else _read_tflite(model)
+def read_source(model, batch_size: int = 1, batch_norm: str = "fold") -> SourceModel:
+    """The first, slow half of convert(): a Keras model or .tflite as a graph. batch_norm: as for convert()."""
+    if batch_norm not in BATCH_NORMS:
+        raise ConfigError(f"batch_norm must be one of {', '.join(map(repr, BATCH_NORMS))}, got {batch_norm!r}")
+    if _is_keras_file(model):
+        model = load_keras(model)
+    is_keras = is_keras_model(model)
+    if batch_norm != "fold" and not is_keras:
+        raise ModelError(
+            f"batch_norm={batch_norm!r} needs a Keras model: in a .tflite the converter that made it has folded the batch "
+            "normalisations already"
+        )
+    source = import_keras(model, batch_size, batch_norm) if is_keras else _read_tflite(model)
     substitute_missing_ops(source.graph)
     return source
 
@@ -48,6 +59,12 @@ def trainable_bytes(source: SourceModel, *, trainable_layers="all", loss: str, c
     return write_graph(described) + attached
 
 
+def _is_keras_file(model) -> bool:
+    return isinstance(model, (str, os.PathLike)) and (
+        pathlib.Path(model).suffix in (".keras", ".h5", ".hdf5") or pathlib.Path(model).is_dir()
+    )
+
+
 def _read(model):
     if isinstance(model, (bytes, bytearray, memoryview)):
         data = bytes(model)
@@ -56,7 +73,8 @@ def _read(model):
         data = files.read_bytes(model)
         return read_graph(data, str(model)), pathlib.Path(model).stem, data
     raise ModelError(
-        f"convert() takes a Keras model, or the path to or the bytes of a .tflite, got {type(model).__name__}"
+        "convert() takes a Keras model, the path to a .keras, .h5 or .tflite, or the bytes of a .tflite, "
+        f"got {type(model).__name__}"
     )
 
 

@@ -66,7 +66,6 @@ def make_plan(
     backward = _backward_path(graph, chosen_ops, loss_input)
     _check_path(graph, layers, backward)
     _check_batch_axis(graph, layers, backward, batch_size)
-    _check_batch_norms(source, layers, backward)
     _check_not_shared(graph, chosen)
     on_path = [layer for layer in layers if layer.operator in backward]
     plans = tuple(
@@ -212,19 +211,6 @@ def _check_batch_axis(graph: Graph, layers: list[Layer], path: list[int], batch_
             raise ModelError(
                 f"layer '{layer.name}' ({layer.op.kind}) has its samples along another axis than the first, behind a TRANSPOSE; "
                 "such a layer can be trained with batch_size=1 only"
-            )
-
-
-def _check_batch_norms(source: SourceModel, layers: list[Layer], path: list[int]) -> None:
-    """A batch normalisation that stays would be trained through with statistics that never change."""
-    for index in path:
-        name = source.batch_norms.get(source.graph.ops[index].outputs[0])
-        if name is not None:
-            above = [layer for layer in layers if layer.operator > index]
-            raise ModelError(
-                f"batch normalisation '{name}' cannot be folded into a layer before it, and training through it is "
-                "not supported; put it directly behind a convolution or dense layer without activation. "
-                f"{_alternatives(source.graph, above)}"
             )
 
 

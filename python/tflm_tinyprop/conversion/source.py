@@ -14,9 +14,8 @@ class SourceModel:
     """graph: to be made trainable.
 
     layer_names: kernel tensor index -> layer name, where the source names layers. unchanged: names of the
-    layers whose weights are in the graph as the source has them. without_bias: those of them that have no
-    bias, though the graph may give them one of zeros. batch_norms: output tensor index -> name
-    of a batch normalisation that could not be folded. keras_model: the Keras model it comes from, if any;
+    layers whose weights are in the graph as the source has them. without_bias: those that have no bias,
+    though the graph may give them one of zeros. keras_model: the Keras model it comes from, if any;
     tflite: the bytes of the .tflite, if it comes from one.
     """
 
@@ -25,6 +24,5 @@ class SourceModel:
     layer_names: Mapping[int, str] = dataclasses.field(default_factory=dict)
     unchanged: frozenset[str] = frozenset()
     without_bias: frozenset[str] = frozenset()
-    batch_norms: Mapping[int, str] = dataclasses.field(default_factory=dict)
     keras_model: Any = None
     tflite: bytes | None = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 import flatbuffers
@@ -170,6 +171,19 @@ class Graph:
         """Appends a constant and returns its index."""
         values = np.asarray(values, order="C")
         return self.add_tensor(Tensor(name, values.shape, values.dtype, values.reshape(-1).view(np.uint8).copy()))
+
+    def drop_unused_tensors(self) -> dict[int, int]:
+        """Removes tensors that nothing reads or writes, in place: each costs RAM on the device, and a constant flash.
+
+        The graph must have no signature. Returns the new index of every tensor that is kept.
+        """
+        used = {*self.inputs, *self.outputs, *(t for op in self.ops for t in (*op.inputs, *op.outputs))}
+        kept = {old: new for new, old in enumerate(sorted(used - {-1}))}
+        self.tensors = [self.tensors[t] for t in kept]
+        self.inputs, self.outputs = [kept[t] for t in self.inputs], [kept[t] for t in self.outputs]
+        for op in self.ops:
+            op.inputs, op.outputs = [kept.get(t, -1) for t in op.inputs], [kept[t] for t in op.outputs]
+        return kept
 
     def producers(self) -> dict[int, int]:
         """Tensor index -> index of the op that writes it."""
@@ -433,3 +447,17 @@ def builtin_options(name: str, **fields):
             raise AttributeError(f"{name} has no field {field}")
         setattr(raw.builtinOptions, field, value)
     return raw
+
+
+def signature(inputs: Mapping[str, int], outputs: Mapping[str, int], key: str = "serving_default"):
+    """A signature for Graph.signature_defs: names by which inputs and outputs are called, with their tensors."""
+    definition = schema.SignatureDefT()
+    definition.signatureKey = key
+    definition.inputs, definition.outputs = ([_named_tensor(*entry) for entry in given.items()] for given in (inputs, outputs))
+    return definition
+
+
+def _named_tensor(name: str, index: int):
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name, index
+    return entry

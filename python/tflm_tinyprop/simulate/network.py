@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tflm_tinyprop.conversion.keras_weights import copy_state
 from tflm_tinyprop.conversion.layer_choice import choose
 from tflm_tinyprop.conversion.layer_kinds import keras_kinds, kind_of_keras
 from tflm_tinyprop.errors import ModelError
@@ -128,7 +129,7 @@ def make_network(model, trainable_layers, cross_entropy: bool, target: HookTarge
     clone = keras.models.clone_model(functional, clone_function=builder.clone, call_function=builder.call)
     for layer in functional.layers:
         if layer.weights:
-            clone.get_layer(layer.name).set_weights(layer.get_weights())
+            copy_state(layer, clone.get_layer(layer.name))
     return builder.network(clone)
 
 

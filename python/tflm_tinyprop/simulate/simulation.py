@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.conversion.keras_weights import copy_state
 from tflm_tinyprop.conversion.plan import check_loss
 from tflm_tinyprop.errors import ConfigError, DataError, ModelError
 from tflm_tinyprop.format.sample_status import SampleStatus
@@ -123,7 +124,7 @@ class TinyPropSimulation(keras.Model):
         copy = self._copy_original()
         for layer in copy.layers:
             if layer.weights:
-                layer.set_weights(self._inner.get_layer(layer.name).get_weights())
+                copy_state(self._inner.get_layer(layer.name), layer)
         return copy
 
     # Keras' interface -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tflm_tinyprop.conversion.keras_weights import copy_state
 from tflm_tinyprop.conversion.layer_kinds import kind_of_keras
 
 
@@ -46,10 +47,9 @@ def deployed(model):
 
 
 def _copy_weights(layer, clone) -> None:
-    values = layer.get_weights()
-    if len(clone.weights) > len(values):  # its bias was added, and comes with the folding
+    if len(clone.weights) > len(layer.weights):  # its bias was added, and comes with the folding
         return
-    clone.set_weights(values)
+    copy_state(layer, clone)
 
 
 def _foldable(model) -> dict[str, str]:

@@ -260,7 +260,9 @@ class Trainer:
         """
         from tflm_tinyprop.conversion import keras_export
 
-        return keras_export.to_keras(self.model.training, self._values(), keras_model or self.model.keras_model)
+        return keras_export.to_keras(
+            self.model.graph, self.model.training, self._values(), keras_model or self.model.keras_model
+        )
 
 
 def _shape(values) -> tuple | None:

@@ -1,5 +1,7 @@
 """From Keras: nothing may be lost on the way, and names are Keras' names."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -187,3 +189,36 @@ def test_linear_layers_keep_their_own_biases(keras):
     assert_same_weights(converted, model)
     x = np.eye(4, dtype=np.float32)
     np.testing.assert_allclose(tp.Trainer(converted).predict(x), model(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_the_path_of_a_keras_file(keras_classifier, name, tmp_path):
+    keras_classifier.save(tmp_path / name)
+    for path in (tmp_path / name, str(tmp_path / name)):
+        assert_same_weights(tp.convert(path), keras_classifier)
+
+
+def test_an_h5_of_keras_2(keras, tmp_path):
+    """Its depthwise convolutions have an argument that Keras 3 does not know; the anomaly and person models have it."""
+    import h5py
+
+    model = keras.Sequential([keras.Input((6, 6, 2)), keras.layers.DepthwiseConv2D(3, name="depthwise"),
+                              keras.layers.Flatten(), keras.layers.Dense(2, name="head")])
+    model.save(tmp_path / "old.h5")
+    with h5py.File(tmp_path / "old.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        next(l for l in config["config"]["layers"] if l["class_name"] == "DepthwiseConv2D")["config"]["groups"] = 1
+        file.attrs["model_config"] = json.dumps(config)
+    converted = tp.convert(tmp_path / "old.h5")
+    assert [layer.name for layer in converted.training.layers] == ["depthwise", "head"]
+    assert type(converted.keras_model.get_layer("depthwise")) is keras.layers.DepthwiseConv2D
+
+
+def test_files_that_are_no_keras_models(tmp_path):
+    with pytest.raises(ModelError, match="Keras model .*none.keras: no such file"):
+        tp.convert(tmp_path / "none.keras")
+    with pytest.raises(ModelError, match=r"is a folder.*SavedModel.*model.save\('model.keras'\)"):
+        tp.convert(tmp_path)
+    (tmp_path / "text.h5").write_text("none")
+    with pytest.raises(ModelError, match=r"text.h5 is not a model that Keras \S+ can load: .*load_model"):
+        tp.convert(tmp_path / "text.h5")

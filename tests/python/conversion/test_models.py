@@ -129,21 +129,6 @@ def test_weights_go_back_to_keras_or_the_error_says_why(case):
     assert tp.convert(trainer.to_tflite(), loss=loss).training.backward_macs == model.training.backward_macs
 
 
-def test_a_batch_normalisation_that_cannot_be_folded():
-    import keras
-
-    layers = keras.layers
-    inputs = keras.Input((8, 8, 2))
-    x = layers.Conv2D(4, 3, activation="relu", name="first")(inputs)
-    x = layers.BatchNormalization(name="norm")(x)
-    x = layers.ReLU()(x)
-    x = layers.Conv2D(4, 3, name="second")(x)
-    model = keras.Model(inputs, layers.Dense(3, name="head")(layers.GlobalAveragePooling2D()(x)))
-    with pytest.raises(ModelError, match=r"'norm' cannot be folded.*second, head \(pass trainable_layers=2"):
-        tp.convert(model)
-    assert tp.convert(model, trainable_layers=2).training.layers[0].name == "second"
-
-
 # TensorFlow's side ----------------------------------------------------------------------------------
 
 def sample_off_the_kinks(model, loss, generator, draws: int = 12):

@@ -62,6 +62,19 @@ def test_the_means_of_a_long_epoch_still_move():
     assert float(logs["non_finite"]) == 2**30 + 2 and float(logs["skip_rate"]) < 1
 
 
+def test_an_adapted_normalisation_below_keeps_its_statistics():
+    """They are no weights, and set_weights() does not bring them along."""
+    layers = keras.layers
+    x, _ = make_samples((16,), 10)
+    norm = layers.Normalization()
+    norm.adapt(3 * x + 1)
+    model = keras.Sequential([keras.Input((16,)), norm, layers.Dense(CLASSES, activation="softmax")])
+    simulation = TinyPropSimulation(model, FULL, trainable_layers=1)
+    simulation.compile(keras.optimizers.SGD(0.1), jit_compile=False)
+    for result in (simulation.predict(x, verbose=0), simulation.trained_model()(x)):
+        np.testing.assert_allclose(result, model(x), rtol=1e-5, atol=1e-6)
+
+
 # Full backpropagation -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("make", [dense_model, conv_model, norm_model])
