@@ -111,6 +111,15 @@ def mlp_rows(counts: dict[str, int], region: str, title: str, bar: float | None)
     return rows
 
 
+def batch_rows(counts: dict[str, int]) -> list[dict]:
+    rows = []
+    for percent in (100, 30, 10):
+        value = counts[f"batch {percent}"]
+        name = f"dense layer 128 -> 64, batch 8, {percent} % kept"
+        rows.append(measurement(name, value, "instructions", value / counts["batch 100"]))
+    return rows
+
+
 def convolution_rows(counts: dict[str, int], macs: dict[str, int]) -> list[dict]:
     rows = []
     for region, title in CONVOLUTIONS.items():
@@ -165,7 +174,7 @@ def format_bar(row: dict) -> tuple[str, str]:
 
 
 def table_of(sections: list[list[dict]]) -> Table:
-    table = Table(title="tflm_tinyprop benchmarks", caption="MLP 784-128-64-10 and convolutions, batch 1; g++ -O2, SSE2")
+    table = Table(title="tflm_tinyprop benchmarks", caption="MLP 784-128-64-10 and convolutions, batch 1 unless said; g++ -O2, SSE2")
     table.add_column("measurement")
     for heading in ("value", "share", "bar", ""):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -199,6 +208,7 @@ def main() -> int:
     sections = [
         mlp_rows(counts, "mlp", "backward + update", MLP_BAR),
         mlp_rows(counts, "masked", "the same, half of the ReLUs closed", None),
+        batch_rows(counts),
         convolution_rows(counts, macs),
         selection_rows(counts),
         [measurement("heap allocations of four training steps", allocations, "", bar=0)],

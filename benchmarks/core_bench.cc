@@ -1,5 +1,5 @@
 // Workload of the core benchmark: one backward pass and update of the MLP 784-128-64-10 and of three
-// convolutions, batch 1, and the selection alone.
+// convolutions, batch 1, of a dense layer over a batch, and the selection alone.
 //
 // Run under callgrind with --instr-atstart=no. Every measured region ends in a named dump whose total is
 // the number of instructions executed in it; benchmarks/bench.py reads the dumps by name. The region
@@ -179,12 +179,42 @@ struct Mlp {
   }
 };
 
+// One dense layer 128 -> 64 over a batch of 8, as "batch <percent kept>".
+void MeasureBatch() {
+  constexpr int32_t kRows = 8, kInputs = 128, kUnits = 64;
+  const std::vector<float> input = ReluLike(kRows * kInputs), fresh_delta = Normal(kRows * kUnits);
+  std::vector<float> output(kRows * kUnits, 1.0f), weights = Normal(kInputs * kUnits), bias = Normal(kUnits), delta;
+  std::vector<float> input_delta(kRows * kInputs), statistics(2 * kRows * kStatisticsFields);
+  std::vector<int32_t> gate(kRows, static_cast<int32_t>(SampleStatus::kTrained));
+  for (int percent : {100, 30, 10}) {
+    delta = fresh_delta;
+    float running_maximum = 0.0f;
+    const Control control = FixedShare(static_cast<float>(percent) / 100.0f);
+    const LayerTensors tensors = {{input.data(), kRows * kInputs}, {output.data(), kRows * kUnits}, {delta.data(), kRows * kUnits}};
+    FullyConnectedGradParams params;
+    params.rows = kRows;
+    params.inputs = kInputs;
+    params.units = kUnits;
+    params.step = control.learning_rate / kRows;
+    params.delta = delta.data();
+    params.input = input.data();
+    params.weights = params.trained_weights = weights.data();
+    params.trained_bias = bias.data();
+    params.input_delta = input_delta.data();
+    Measure("batch " + std::to_string(percent), [&] {
+      SparsifyDelta(control, LayerPosition(), Activation::kRelu, tensors, {gate.data(), kRows}, &running_maximum,
+                    {statistics.data(), kRows});
+      FullyConnectedGrad(params);
+    });
+  }
+}
+
 // One convolution with stride 1 and padding SAME in the middle of a network.
 struct ConvLayer {
   const char* name;
   void (*grad)(const ConvGradParams&);
   ConvShape shape;
-  std::vector<float> input, weights, bias, output, fresh_delta, delta, input_delta;
+  std::vector<float> input, weights, bias, output, fresh_delta, delta, input_delta, scratch;
   int32_t macs_per_gradient;
 
   ConvLayer(const char* name, bool depthwise, int32_t size, int32_t taps, int32_t inputs, int32_t outputs)
@@ -201,6 +231,7 @@ struct ConvLayer {
     output.assign(size * size * outputs, 1.0f);  // all ReLUs are open
     fresh_delta = Normal(size * size * outputs);
     input_delta.resize(input.size());
+    scratch.resize(depthwise ? DepthwiseConv2DGradScratch(shape) : Conv2DGradScratch(shape));
     macs_per_gradient = 2 * filter;
   }
 
@@ -220,6 +251,7 @@ struct ConvLayer {
     params.weights = params.trained_weights = weights.data();
     params.trained_bias = bias.data();
     params.input_delta = input_delta.data();
+    params.scratch = scratch.data();
     grad(params);
   }
 
@@ -268,6 +300,7 @@ int main() {
   ConvLayer("conv_3x3", false, 16, 3, 16, 16).MeasureShares();
   ConvLayer("pointwise", false, 8, 1, 64, 64).MeasureShares();
   ConvLayer("depthwise_3x3", true, 16, 3, 32, 32).MeasureShares();
+  MeasureBatch();
 
   const long before = allocations;
   for (float share : {1.0f, 0.3f, 0.1f, 0.5f}) mlp.TrainStep(FixedShare(share));

@@ -62,53 +62,28 @@ struct Geometry {
   const WholeRange whole_rows, whole_columns;
 };
 
-// Scaled patches that wait to be added to one and the same array, four in one pass over it.
-struct Pending {
-  static constexpr int32_t kMost = 4;
-
-  // True if it is full.
-  bool Push(float new_scale, const float* new_x) {
-    scale[count] = new_scale;
-    x[count] = new_x;
-    return ++count == kMost;
-  }
-
-  int32_t count = 0;
-  float scale[kMost];
-  const float* x[kMost];
-};
-
 // Adds all that is pending to `y`. Both are patches of that form, with steps of their own.
-void AddPending(const Patch& patch, const Steps& x_steps, const Steps& y_steps, Pending* pending, float* y) {
-  const int32_t count = pending->count;
-  pending->count = 0;
+void AddPending(const Patch& patch, const Steps& x_steps, const Steps& y_steps, ScaledArrays* pending, float* y) {
   for (int32_t column = patch.columns;;) {
-    if (count == Pending::kMost) {
-      AddFourScaledRows(patch.rows, patch.length, pending->scale, pending->x, x_steps.row, y, y_steps.row);
-    } else {
-      for (int32_t i = 0; i < count; ++i) {
-        AddScaledRows(patch.rows, patch.length, pending->scale[i], pending->x[i], x_steps.row, y,
-                      y_steps.row);
-      }
-    }
-    if (--column <= 0) return;  // without dilation
-    for (int32_t i = 0; i < count; ++i) pending->x[i] += x_steps.column;
+    AddScaledRows(pending, patch.rows, patch.length, x_steps.row, y, y_steps.row);
+    if (--column <= 0) break;  // without dilation
+    for (int32_t i = 0; i < pending->count; ++i) pending->x[i] += x_steps.column;
     y += y_steps.column;
   }
+  pending->count = 0;
 }
 
-// The same for a Pending that is full, which has one run a row as a rule.
-inline void AddFull(const Patch& patch, const Steps& x_steps, const Steps& y_steps, Pending* pending,
-                    float* y) {
+// The same for as many as can be pending, which have one run a row as a rule.
+inline void AddFull(const Patch& patch, const Steps& x_steps, const Steps& y_steps, ScaledArrays* pending, float* y) {
   if (patch.columns != 1) return AddPending(patch, x_steps, y_steps, pending, y);
+  AddFourScaledRows(*pending, patch.rows, patch.length, x_steps.row, y, y_steps.row);
   pending->count = 0;
-  AddFourScaledRows(patch.rows, patch.length, pending->scale, pending->x, x_steps.row, y, y_steps.row);
 }
 
 // Position by position, so that the channels selected there add to the same patch of the input.
 void HandDown(const ConvGradParams& p, const Geometry& g) {
   const int32_t channels = g.s.output_channels;
-  Pending pending;
+  ScaledArrays pending;
   const float* delta = p.delta;
   float* sample = p.input_delta;
   for (int32_t b = 0; b < g.s.batch; ++b, sample += g.sample_size) {
@@ -126,22 +101,22 @@ void HandDown(const ConvGradParams& p, const Geometry& g) {
           }
           oc = NextSelected(delta, 1, oc + 1, channels);
         } while (oc < channels);
-        AddPending(patch, g.weight_steps, g.input_steps, &pending, y);
+        if (pending.count > 0) AddPending(patch, g.weight_steps, g.input_steps, &pending, y);
       }
     }
   }
 }
 
-// Adds patches of the input to one filter, together as long as the same taps take part.
-class FilterUpdate {
+// Sums the change of one filter, scaled patches of the input, together as long as the same taps take part.
+class FilterChange {
  public:
-  FilterUpdate(const Geometry& geometry, float* filter) : g_(geometry), filter_(filter) {}
+  FilterChange(const Geometry& geometry, float* sum) : g_(geometry), sum_(sum) {}
 
   // A patch at which all taps take part, if those before it were so too. False if not: AddClipped then.
   bool AddWhole(float change, const float* patch) {
     if (!is_whole_) return false;
     if (pending_.Push(change, patch)) {
-      AddFull(patch_, g_.input_steps, g_.weight_steps, &pending_, filter_ + patch_.weights);
+      AddFull(patch_, g_.input_steps, g_.weight_steps, &pending_, sum_ + patch_.weights);
     }
     return true;
   }
@@ -150,30 +125,41 @@ class FilterUpdate {
   void AddClipped(float change, const float* sample, int32_t oy, int32_t ox) {
     const Patch patch = g_.At(oy, ox);
     if (patch.IsEmpty()) return;
-    if (!patch.HasTapsOf(patch_)) Flush();
+    if (patch_.IsEmpty()) {
+      Clear(g_.filter_size, sum_);
+    } else if (!patch.HasTapsOf(patch_)) {
+      Flush();
+    }
     patch_ = patch;
     is_whole_ = g_.whole_rows.Has(oy) && g_.whole_columns.Has(ox);
     if (pending_.Push(change, sample + patch.input)) Flush();
   }
 
-  void Flush() {
-    if (pending_.count == 0) return;
-    AddPending(patch_, g_.input_steps, g_.weight_steps, &pending_, filter_ + patch_.weights);
+  // Once, at the end: the filter is left alone if no tap took part.
+  void AddTo(float* filter) {
+    if (patch_.IsEmpty()) return;
+    Flush();
+    AddScaled(g_.filter_size, 1.0f, sum_, filter);
   }
 
  private:
+  void Flush() {
+    if (pending_.count == 0) return;
+    AddPending(patch_, g_.input_steps, g_.weight_steps, &pending_, sum_ + patch_.weights);
+  }
+
   const Geometry& g_;
-  float* const filter_;
-  Patch patch_ = {};  // what is pending has these taps
+  float* const sum_;
+  Patch patch_ = {};  // what is pending has these taps; empty before the first one
   bool is_whole_ = false;  // all of them
-  Pending pending_;
+  ScaledArrays pending_;
 };
 
 // Channel by channel, so that positions with the same taps add to the same part of the filter.
 void UpdateChannel(const ConvGradParams& p, const Geometry& g, int32_t oc) {
   const int32_t width = g.s.output_width, channels = g.s.output_channels;
   const bool trains_weights = p.trained_weights != nullptr;
-  FilterUpdate filter(g, trains_weights ? p.trained_weights + oc * g.filter_size : nullptr);
+  FilterChange filter_change(g, p.scratch);
   const float step = -p.step;
   const float* delta = p.delta + oc;
   float bias_change = 0.0f;
@@ -190,12 +176,12 @@ void UpdateChannel(const ConvGradParams& p, const Geometry& g, int32_t oc) {
         const float change = step * delta[ox * channels];
         bias_change += change;
         if (!trains_weights) continue;
-        if (whole.Has(ox) && filter.AddWhole(change, sample + (first_patch + ox * next_patch))) continue;
-        filter.AddClipped(change, sample, oy, ox);
+        if (whole.Has(ox) && filter_change.AddWhole(change, sample + (first_patch + ox * next_patch))) continue;
+        filter_change.AddClipped(change, sample, oy, ox);
       }
     }
   }
-  filter.Flush();
+  if (trains_weights) filter_change.AddTo(p.trained_weights + oc * g.filter_size);
   if (p.trained_bias != nullptr) p.trained_bias[oc] += bias_change;
 }
 

@@ -25,6 +25,10 @@ struct ConvShape {
 
 struct ConvGradParams : LayerGradParams {
   ConvShape shape;
+  // Memory of as many floats as the kernel's <name>Scratch says, if it trains weights or bias. A change is summed there over
+  // all positions and samples and then added to its weight once: added one by one, changes below half an ulp of the weight
+  // would be lost.
+  float* scratch = nullptr;
 };
 
 // The outputs of an axis, `count` of them from `first`, at which all taps lie inside the input.

@@ -19,8 +19,9 @@ struct FullyConnectedGradParams : LayerGradParams {
 // For every unit u with a non-zero delta:
 //   dx_r += delta_ru W_u  with the old weights, then  W_u -= step delta_ru x_r,  b_u -= step delta_ru.
 // All rows r hand down before the first one updates, so the result equals one SGD step on the whole
-// batch. No gradient buffer; weight rows of units that were not selected are not touched, and a single
-// row (batch 1) hands down and updates in one pass.
+// batch. What the rows change in a weight is summed, a piece of W_u at a time on the stack, and added once: one by one,
+// changes below half an ulp of the weight would be lost. No gradient buffer beyond that; weight rows of units that were not
+// selected are not touched, and a single row (batch 1) hands down and updates in one pass.
 void FullyConnectedGrad(const FullyConnectedGradParams& params);
 
 }  // namespace tinyprop

@@ -62,13 +62,13 @@ void HandDown(const ConvGradParams& p) {
   }
 }
 
-// Channel by channel, so that its bias changes once.
+// Channel by channel, so that the changes of one filter are summed and added to it once.
 void UpdateChannel(const ConvGradParams& p, int32_t oc) {
   const ConvShape& s = p.shape;
   const int32_t map_size = s.input_height * s.input_width * s.input_channels;
+  const int32_t filter_size = s.filter_height * s.filter_width * s.input_channels;
   const bool trains_weights = p.trained_weights != nullptr;
-  float* const filter =
-      trains_weights ? p.trained_weights + oc * s.filter_height * s.filter_width * s.input_channels : nullptr;
+  bool is_selected = false;
   const float* delta = p.delta + oc;
   float bias_change = 0.0f;
   for (int32_t b = 0; b < s.batch; ++b) {
@@ -79,12 +79,15 @@ void UpdateChannel(const ConvGradParams& p, int32_t oc) {
         const float change = -p.step * delta[ox * s.output_channels];
         bias_change += change;
         if (!trains_weights) continue;
+        if (!is_selected) Clear(filter_size, p.scratch);
+        is_selected = true;
         ForEachReaching(s, oy, ox, [&](int32_t input, int32_t tap) {
-          AddScaled(s.input_channels, change, map + input, filter + tap);
+          AddScaled(s.input_channels, change, map + input, p.scratch + tap);
         });
       }
     }
   }
+  if (is_selected) AddScaled(filter_size, 1.0f, p.scratch, p.trained_weights + oc * filter_size);
   if (p.trained_bias != nullptr) p.trained_bias[oc] += bias_change;
 }
 

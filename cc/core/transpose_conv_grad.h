@@ -13,8 +13,14 @@ namespace tinyprop {
 // For every non-zero delta and every tap (ky, kx) through which an input (iy, ix) reaches it:
 //   dx[iy, ix] += delta W[oc, ky, kx]  with the old weights, then  W[oc, ky, kx] -= step delta x[iy, ix],
 // and once  b[oc] -= step delta. Everything is handed down before the first update, so the result equals one SGD step on the
-// whole batch. No gradient buffer, no scratch; the cost follows the number of non-zero deltas.
+// whole batch. The changes of one filter are summed before they are added to it; no gradient buffer beyond that. The cost
+// follows the number of non-zero deltas.
 void TransposeConvGrad(const ConvGradParams& params);
+
+// Floats of scratch: one filter.
+inline int64_t TransposeConvGradScratch(const ConvShape& s) {
+  return int64_t{s.filter_height} * s.filter_width * s.input_channels;
+}
 
 }  // namespace tinyprop
 

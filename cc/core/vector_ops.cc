@@ -31,8 +31,10 @@ void AddScaled(int32_t n, float a, const float* __restrict x, float* __restrict 
   for (; i < n; ++i) y[i] += a * x[i];
 }
 
-void AddScaledRows(int32_t rows, int32_t n, float a, const float* __restrict x, int32_t x_step,
-                   float* __restrict y, int32_t y_step) {
+namespace {
+
+void AddOne(int32_t rows, int32_t n, float a, const float* __restrict x, int32_t x_step, float* __restrict y,
+            int32_t y_step) {
   for (; rows > 0; --rows, x += x_step, y += y_step) {
 #if defined(TINYPROP_HAS_VFP_LOOPS)
     AddScaled(n, a, x, y);
@@ -61,24 +63,22 @@ void AddScaledRows(int32_t rows, int32_t n, float a, const float* __restrict x, 
   }
 }
 
-void AddFourScaledRows(int32_t rows, int32_t n, const float* a, const float* const* x, int32_t x_step,
-                       float* __restrict y, int32_t y_step) {
-  const float a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
-  const float* __restrict x0 = x[0];
-  const float* __restrict x1 = x[1];
-  const float* __restrict x2 = x[2];
-  const float* __restrict x3 = x[3];
-  for (; rows > 0; --rows, x0 += x_step, x1 += x_step, x2 += x_step, x3 += x_step, y += y_step) {
+#if !defined(TINYPROP_HAS_VFP_LOOPS)
+void AddTwo(const ScaledArrays& a, int32_t rows, int32_t n, int32_t x_step, float* __restrict y, int32_t y_step) {
+  const float a0 = a.scale[0], a1 = a.scale[1];
+  const float* __restrict x0 = a.x[0];
+  const float* __restrict x1 = a.x[1];
+  for (; rows > 0; --rows, x0 += x_step, x1 += x_step, y += y_step) {
     int32_t i = 0;
     for (; i + 8 <= n; i += 8) {
-      const float p0 = y[i] + a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i];
-      const float p1 = y[i + 1] + a0 * x0[i + 1] + a1 * x1[i + 1] + a2 * x2[i + 1] + a3 * x3[i + 1];
-      const float p2 = y[i + 2] + a0 * x0[i + 2] + a1 * x1[i + 2] + a2 * x2[i + 2] + a3 * x3[i + 2];
-      const float p3 = y[i + 3] + a0 * x0[i + 3] + a1 * x1[i + 3] + a2 * x2[i + 3] + a3 * x3[i + 3];
-      const float p4 = y[i + 4] + a0 * x0[i + 4] + a1 * x1[i + 4] + a2 * x2[i + 4] + a3 * x3[i + 4];
-      const float p5 = y[i + 5] + a0 * x0[i + 5] + a1 * x1[i + 5] + a2 * x2[i + 5] + a3 * x3[i + 5];
-      const float p6 = y[i + 6] + a0 * x0[i + 6] + a1 * x1[i + 6] + a2 * x2[i + 6] + a3 * x3[i + 6];
-      const float p7 = y[i + 7] + a0 * x0[i + 7] + a1 * x1[i + 7] + a2 * x2[i + 7] + a3 * x3[i + 7];
+      const float p0 = y[i] + (a0 * x0[i] + a1 * x1[i]);
+      const float p1 = y[i + 1] + (a0 * x0[i + 1] + a1 * x1[i + 1]);
+      const float p2 = y[i + 2] + (a0 * x0[i + 2] + a1 * x1[i + 2]);
+      const float p3 = y[i + 3] + (a0 * x0[i + 3] + a1 * x1[i + 3]);
+      const float p4 = y[i + 4] + (a0 * x0[i + 4] + a1 * x1[i + 4]);
+      const float p5 = y[i + 5] + (a0 * x0[i + 5] + a1 * x1[i + 5]);
+      const float p6 = y[i + 6] + (a0 * x0[i + 6] + a1 * x1[i + 6]);
+      const float p7 = y[i + 7] + (a0 * x0[i + 7] + a1 * x1[i + 7]);
       y[i] = p0;
       y[i + 1] = p1;
       y[i + 2] = p2;
@@ -88,8 +88,50 @@ void AddFourScaledRows(int32_t rows, int32_t n, const float* a, const float* con
       y[i + 6] = p6;
       y[i + 7] = p7;
     }
-    for (; i < n; ++i) y[i] = y[i] + a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i];
+    for (; i < n; ++i) y[i] += a0 * x0[i] + a1 * x1[i];
   }
+}
+#endif
+
+}  // namespace
+
+void AddFourScaledRows(const ScaledArrays& a, int32_t rows, int32_t n, int32_t x_step, float* __restrict y, int32_t y_step) {
+  const float a0 = a.scale[0], a1 = a.scale[1], a2 = a.scale[2], a3 = a.scale[3];
+  const float* __restrict x0 = a.x[0];
+  const float* __restrict x1 = a.x[1];
+  const float* __restrict x2 = a.x[2];
+  const float* __restrict x3 = a.x[3];
+  for (; rows > 0; --rows, x0 += x_step, x1 += x_step, x2 += x_step, x3 += x_step, y += y_step) {
+    int32_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+      const float p0 = y[i] + (a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i]);
+      const float p1 = y[i + 1] + (a0 * x0[i + 1] + a1 * x1[i + 1] + a2 * x2[i + 1] + a3 * x3[i + 1]);
+      const float p2 = y[i + 2] + (a0 * x0[i + 2] + a1 * x1[i + 2] + a2 * x2[i + 2] + a3 * x3[i + 2]);
+      const float p3 = y[i + 3] + (a0 * x0[i + 3] + a1 * x1[i + 3] + a2 * x2[i + 3] + a3 * x3[i + 3]);
+      const float p4 = y[i + 4] + (a0 * x0[i + 4] + a1 * x1[i + 4] + a2 * x2[i + 4] + a3 * x3[i + 4]);
+      const float p5 = y[i + 5] + (a0 * x0[i + 5] + a1 * x1[i + 5] + a2 * x2[i + 5] + a3 * x3[i + 5]);
+      const float p6 = y[i + 6] + (a0 * x0[i + 6] + a1 * x1[i + 6] + a2 * x2[i + 6] + a3 * x3[i + 6]);
+      const float p7 = y[i + 7] + (a0 * x0[i + 7] + a1 * x1[i + 7] + a2 * x2[i + 7] + a3 * x3[i + 7]);
+      y[i] = p0;
+      y[i + 1] = p1;
+      y[i + 2] = p2;
+      y[i + 3] = p3;
+      y[i + 4] = p4;
+      y[i + 5] = p5;
+      y[i + 6] = p6;
+      y[i + 7] = p7;
+    }
+    for (; i < n; ++i) y[i] += a0 * x0[i] + a1 * x1[i] + a2 * x2[i] + a3 * x3[i];
+  }
+}
+
+void AddScaledRows(ScaledArrays* a, int32_t rows, int32_t n, int32_t x_step, float* y, int32_t y_step) {
+#if !defined(TINYPROP_HAS_VFP_LOOPS)  // which pass over an array as fast as over two or four
+  if (a->count == 2) return AddTwo(*a, rows, n, x_step, y, y_step);
+  if (a->count == 3) a->Push(0.0f, a->x[0]);
+#endif
+  if (a->count == ScaledArrays::kMost) return AddFourScaledRows(*a, rows, n, x_step, y, y_step);
+  for (int32_t i = 0; i < a->count; ++i) AddOne(rows, n, a->scale[i], a->x[i], x_step, y, y_step);
 }
 
 void HandDownAndUpdate(int32_t n, float d, float a, const float* __restrict x, float* __restrict w,

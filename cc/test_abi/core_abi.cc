@@ -180,16 +180,12 @@ TEST_ABI void abi_add_scaled(int32_t n, float a, const float* x, float* y) {
   tinyprop::AddScaled(n, a, x, y);
 }
 
-TEST_ABI void abi_add_scaled_rows(int32_t rows, int32_t n, float a, const float* x, int32_t x_step,
-                                  float* y, int32_t y_step) {
-  tinyprop::AddScaledRows(rows, n, a, x, x_step, y, y_step);
-}
-
-// x: four arrays of `size` elements.
-TEST_ABI void abi_add_four_scaled_rows(int32_t rows, int32_t n, const float* a, const float* x,
-                                       int32_t size, int32_t x_step, float* y, int32_t y_step) {
-  const float* const arrays[4] = {x, x + size, x + 2 * size, x + 3 * size};
-  tinyprop::AddFourScaledRows(rows, n, a, arrays, x_step, y, y_step);
+// x: `count` arrays of `size` elements.
+TEST_ABI void abi_add_scaled_rows(int32_t count, int32_t rows, int32_t n, const float* a, const float* x,
+                                  int32_t size, int32_t x_step, float* y, int32_t y_step) {
+  tinyprop::ScaledArrays arrays;
+  for (int32_t i = 0; i < count; ++i) arrays.Push(a[i], x + i * size);
+  tinyprop::AddScaledRows(&arrays, rows, n, x_step, y, y_step);
 }
 
 TEST_ABI void abi_hand_down_and_update(int32_t n, float d, float a, const float* x, float* w,

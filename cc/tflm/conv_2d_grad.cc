@@ -29,7 +29,7 @@
 namespace tinyprop {
 namespace {
 
-constexpr ConvKind kKind = {kConv2DGradName, ConvType::kPlain, Conv2DGrad};
+constexpr ConvKind kKind = {kConv2DGradName, ConvType::kPlain, Conv2DGrad, Conv2DGradScratch};
 
 api::Status Prepare(api::Context* context, api::Node* node) {
   return PrepareConvGrad(kKind, context, node);

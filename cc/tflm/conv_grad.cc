@@ -88,13 +88,7 @@ void CheckShapes(TensorChecker* check, const ConvKind& kind, const ConvShape& s,
 
 bool HasRank4(api::Tensor tensor) { return !tensor.exists() || tensor.rank() == 4; }
 
-}  // namespace
-
-api::Status PrepareConvGrad(const ConvKind& kind, api::Context* context, api::Node* node) {
-  const auto* data = DataOf<ConvGradOptions>(node);
-  if (data == nullptr || !CheckOptions(kind.name, data->error)) return api::kError;
-  const ConvGradOptions& options = data->options;
-
+api::Status CheckTensors(const ConvKind& kind, const ConvGradOptions& options, api::Context* context, api::Node* node) {
   TensorChecker check(kind.name);
   const LayerGradTensors tensors = CheckedTensors(&check, context, node, options.layer);
   check.Require(!check.ok() || (HasRank4(tensors[T::kDelta]) && HasRank4(tensors[T::kWeights]) &&
@@ -114,13 +108,36 @@ api::Status PrepareConvGrad(const ConvKind& kind, api::Context* context, api::No
   return check.status();
 }
 
+// The memory in which the kernel sums changes, unless the layer is frozen.
+api::Status RequestScratch(const ConvKind& kind, api::Context* context, const api::Node* node,
+                           OpData<ConvGradOptions>* data) {
+  constexpr uint8_t kUpdates = LayerGradOptions::kUpdatesWeights | LayerGradOptions::kUpdatesBias;
+  if ((data->options.layer.flags & kUpdates) == 0) return api::kOk;
+  const ConvShape shape = ShapeOf(data->options.window, TensorsOf(context, node));
+  const size_t bytes = static_cast<size_t>(kind.scratch(shape)) * sizeof(float);
+  if (api::RequestScratch(context, bytes, &data->scratch)) return api::kOk;
+  TINYPROP_LOG("%s: no arena memory for %u bytes of scratch", kind.name, static_cast<unsigned>(bytes));
+  return api::kError;
+}
+
+}  // namespace
+
+api::Status PrepareConvGrad(const ConvKind& kind, api::Context* context, api::Node* node) {
+  auto* const data = DataOf<ConvGradOptions>(node);
+  if (data == nullptr || !CheckOptions(kind.name, data->error)) return api::kError;
+  if (CheckTensors(kind, data->options, context, node) != api::kOk) return api::kError;
+  return RequestScratch(kind, context, node, data);
+}
+
 api::Status InvokeConvGrad(const ConvKind& kind, api::Context* context, api::Node* node) {
-  const ConvGradOptions& options = DataOf<ConvGradOptions>(node)->options;
+  const auto* const data = DataOf<ConvGradOptions>(node);
+  const ConvGradOptions& options = data->options;
   const LayerGradTensors tensors = TensorsOf(context, node);
   ConvGradParams params;
   params.shape = ShapeOf(options.window, tensors);
   const int32_t macs = MacsPerGradient(kind.type, params.shape, tensors[T::kWeights].size());
   if (BeginLayerGrad(options.layer, tensors, macs, &params)) {
+    if (data->scratch >= 0) params.scratch = static_cast<float*>(api::Scratch(context, data->scratch));
     kind.grad(params);
   }
   return api::kOk;

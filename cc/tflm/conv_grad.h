@@ -17,6 +17,14 @@ struct ConvKind {
   const char* name;  // of the op
   ConvType type;
   void (*grad)(const ConvGradParams& params);
+  int64_t (*scratch)(const ConvShape& shape);  // floats that it needs if it trains weights or bias
+};
+
+template <>
+struct OpData<ConvGradOptions> {
+  ConvGradOptions options;
+  OptionsError error = OptionsError::kNone;
+  int scratch = -1;  // index; -1 if the layer is frozen
 };
 
 api::Status PrepareConvGrad(const ConvKind& kind, api::Context* context, api::Node* node);

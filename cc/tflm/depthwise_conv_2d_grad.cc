@@ -30,7 +30,7 @@
 namespace tinyprop {
 namespace {
 
-constexpr ConvKind kKind = {kDepthwiseConv2DGradName, ConvType::kDepthwise, DepthwiseConv2DGrad};
+constexpr ConvKind kKind = {kDepthwiseConv2DGradName, ConvType::kDepthwise, DepthwiseConv2DGrad, DepthwiseConv2DGradScratch};
 
 api::Status Prepare(api::Context* context, api::Node* node) {
   return PrepareConvGrad(kKind, context, node);

@@ -70,18 +70,24 @@ class MicroContext {
   void* AllocatePersistentBuffer(size_t bytes) {
     return Call<void*>(2, bytes);
   }
+  TfLiteStatus RequestScratchBufferInArena(size_t bytes, int* index) {
+    return Call<TfLiteStatus>(3, bytes, index);
+  }
+  void* GetScratchBuffer(int index) {
+    return Call<void*>(4, index);
+  }
   TfLiteEvalTensor* GetEvalTensor(int tensor_index) {
     return Call<TfLiteEvalTensor*>(9, tensor_index);
   }
 
  private:
-  template <typename Result, typename Argument>
-  Result Call(int slot, Argument argument) {
-    using Method = Result (*)(MicroContext*, Argument);
+  template <typename Result, typename... Arguments>
+  Result Call(int slot, Arguments... arguments) {
+    using Method = Result (*)(MicroContext*, Arguments...);
     Method method;
     static_assert(sizeof method == sizeof *vtable_, "code and data pointers have one size");
     __builtin_memcpy(&method, &vtable_[slot], sizeof method);
-    return method(this, argument);
+    return method(this, arguments...);
   }
 
   void* const* vtable_;

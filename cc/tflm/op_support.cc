@@ -1,6 +1,15 @@
 #include "cc/tflm/op_support.h"
 
 namespace tinyprop {
+
+// Here rather than in the header: the linker would keep a copy of every file that calls it.
+int32_t api::Tensor::size() const {
+  if (!exists()) return 0;
+  uint32_t product = 1;
+  for (int i = 0; i < rank(); ++i) product *= static_cast<uint32_t>(dims()[i]);
+  return static_cast<int32_t>(product);
+}
+
 #if !defined(TINYPROP_STRIP_CHECKS)
 namespace {
 

@@ -78,12 +78,7 @@ class Tensor {
                                          : Type::kOther;
   }
   // Elements; 0 without a tensor. Wraps around where TensorChecker::Check refuses the tensor.
-  TINYPROP_NOINLINE int32_t size() const {
-    if (!exists()) return 0;
-    uint32_t product = 1;
-    for (int i = 0; i < rank(); ++i) product *= static_cast<uint32_t>(dims()[i]);
-    return static_cast<int32_t>(product);
-  }
+  int32_t size() const;
   Span<float> floats() const { return {static_cast<float*>(data()), size()}; }
   float* float_data() const { return static_cast<float*>(data()); }
   Span<int32_t> ints() const { return {static_cast<int32_t*>(data()), size()}; }
@@ -115,6 +110,14 @@ TINYPROP_NOINLINE inline Tensor Output(Context* context, const Node* node, int p
 inline void* AllocatePersistent(Context* context, size_t bytes) {
   return GetMicroContext(context)->AllocatePersistentBuffer(bytes);
 }
+
+// Arena memory for the time of the op's Invoke, in which TFLM keeps other things before and after. Prepare only; false if
+// the arena is full.
+inline bool RequestScratch(Context* context, size_t bytes, int* index) {
+  return GetMicroContext(context)->RequestScratchBufferInArena(bytes, index) == kOk;
+}
+// What was requested, in Invoke. Holds anything.
+inline void* Scratch(Context* context, int index) { return GetMicroContext(context)->GetScratchBuffer(index); }
 
 }  // namespace api
 }  // namespace tinyprop

@@ -29,7 +29,7 @@
 namespace tinyprop {
 namespace {
 
-constexpr ConvKind kKind = {kTransposeConvGradName, ConvType::kTransposed, TransposeConvGrad};
+constexpr ConvKind kKind = {kTransposeConvGradName, ConvType::kTransposed, TransposeConvGrad, TransposeConvGradScratch};
 
 api::Status Prepare(api::Context* context, api::Node* node) {
   return PrepareConvGrad(kKind, context, node);

@@ -99,8 +99,8 @@ void FullyConnected() {
   }
 }
 
-template <typename Kernel>
-void Convolution(const char* name, int32_t filter_size, Kernel kernel) {
+template <typename Kernel, typename Scratch>
+void Convolution(const char* name, int32_t filter_size, Kernel kernel, Scratch scratch) {
   constexpr int32_t kIn = 2 * 5 * 6 * 3, kOut = 2 * 3 * 3 * 6;
   Values delta(kOut), x(kIn), weights(filter_size), bias(6), dx(kIn);
   tinyprop::ConvGradParams params;
@@ -112,6 +112,8 @@ void Convolution(const char* name, int32_t filter_size, Kernel kernel) {
   params.step = 0.125f, params.delta = delta.Sparse().data(), params.input = x.data();
   params.weights = params.trained_weights = weights.data();
   params.trained_bias = bias.data(), params.input_delta = dx.data();
+  Values sums(static_cast<int32_t>(scratch(params.shape)));
+  params.scratch = sums.data();
   kernel(params);
   weights.WriteWithGuards(name);
   bias.WriteWithGuards(name);
@@ -165,8 +167,8 @@ int main() {
   VectorOps();
   Selection();
   FullyConnected();
-  Convolution("Conv2DGrad", 6 * 3 * 3 * 3, tinyprop::Conv2DGrad);
-  Convolution("DepthwiseConv2DGrad", 3 * 3 * 6, tinyprop::DepthwiseConv2DGrad);
+  Convolution("Conv2DGrad", 6 * 3 * 3 * 3, tinyprop::Conv2DGrad, tinyprop::Conv2DGradScratch);
+  Convolution("DepthwiseConv2DGrad", 3 * 3 * 6, tinyprop::DepthwiseConv2DGrad, tinyprop::DepthwiseConv2DGradScratch);
   Pooling();
   Elementwise();
   Losses();

@@ -11,7 +11,7 @@ TEST_CASE("one call equals a gradient descent step on the batch") {
   INFO(random.Repeat());
   for (int repeat = 0; repeat < 400; ++repeat) {
     const ConvGradTester tester(random, false, random.Uniform(0.0f, 1.0f));
-    tester.Check(Conv2DGrad, random.Chance(0.7), random.Chance(0.7), random.Chance(0.7));
+    tester.Check(Conv2DGrad, Conv2DGradScratch, random.Chance(0.7), random.Chance(0.7), random.Chance(0.7));
   }
 }
 
@@ -29,7 +29,7 @@ TEST_CASE("pointwise convolutions of several samples") {
     shape.dilation_height = random.Int(1, 3);
     shape.dilation_width = random.Int(1, 3);
     const ConvGradTester tester(random, false, random.Uniform(0.0f, 1.0f), shape);
-    tester.Check(Conv2DGrad, random.Chance(0.7), random.Chance(0.7), random.Chance(0.7));
+    tester.Check(Conv2DGrad, Conv2DGradScratch, random.Chance(0.7), random.Chance(0.7), random.Chance(0.7));
   }
 }
 

@@ -15,6 +15,7 @@ namespace testing {
 class ConvGradTester {
  public:
   using Kernel = void (*)(const ConvGradParams&);
+  using Scratch = int64_t (*)(const ConvShape&);
 
   ConvGradTester(Random& random, bool depthwise, double zeros)
       : ConvGradTester(random, depthwise, zeros, RandomShape(random, depthwise)) {}
@@ -30,7 +31,7 @@ class ConvGradTester {
   }
 
   // One call equals a gradient descent step on the batch; parts that are left out stay as they are.
-  void Check(Kernel kernel, bool train_weights, bool train_bias, bool hand_down) const {
+  void Check(Kernel kernel, Scratch scratch, bool train_weights, bool train_bias, bool hand_down) const {
     std::vector<float> weights = weights_, bias = bias_;
     std::vector<float> input_delta(hand_down ? input_.size() : 0, kNan);
     ConvGradParams params;
@@ -42,6 +43,8 @@ class ConvGradTester {
     params.trained_weights = train_weights ? weights.data() : nullptr;
     params.trained_bias = train_bias ? bias.data() : nullptr;
     params.input_delta = hand_down ? input_delta.data() : nullptr;
+    std::vector<float> sums(static_cast<size_t>(train_weights || train_bias ? scratch(shape_) : 0), kNan);
+    params.scratch = sums.data();
     kernel(params);
 
     Sums weight_sums(weights.size()), bias_sums(bias.size()), input_sums(input_.size());

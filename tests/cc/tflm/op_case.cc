@@ -175,6 +175,8 @@ bool OpCase::has(const std::string& role) const {
 
 OpRun::OpRun(OpCase* op) : op_(op) {
   vtable_[kAllocateSlot] = reinterpret_cast<void*>(&Allocate);
+  vtable_[kRequestScratchSlot] = reinterpret_cast<void*>(&RequestScratch);
+  vtable_[kScratchSlot] = reinterpret_cast<void*>(&Scratch);
   vtable_[kGetTensorSlot] = reinterpret_cast<void*>(&GetTensor);
   fake_ = {vtable_, this};
   context_.words[0] = &fake_;
@@ -202,6 +204,7 @@ api::Status OpRun::Prepare() {
   const std::unique_ptr<char[]> options(new char[size + 1]);
   std::memcpy(options.get() + 1, op_->options.data(), size);
   planned_ = false;
+  scratch_.clear();
   node_.user_data = op_->registration->init(&context_, options.get() + 1, size);
   return op_->registration->prepare(&context_, &node_);
 }
@@ -214,6 +217,23 @@ api::Status OpRun::Invoke() {
 void* OpRun::Allocate(FakeMicroContext* context, size_t bytes) {
   context->run->persistent_.emplace_back(bytes);
   return context->run->persistent_.back().data();
+}
+
+host_abi::TfLiteStatus OpRun::RequestScratch(FakeMicroContext* context, size_t bytes, int* index) {
+  OpRun& run = *context->run;
+  if (run.planned_) return host_abi::kTfLiteError;
+  *index = static_cast<int>(run.scratch_.size());
+  run.scratch_.emplace_back(bytes);
+  return host_abi::kTfLiteOk;
+}
+
+// Other ops have used the memory in between.
+void* OpRun::Scratch(FakeMicroContext* context, int index) {
+  OpRun& run = *context->run;
+  if (!run.planned_) std::abort();
+  std::vector<char>& memory = run.scratch_.at(static_cast<size_t>(index));
+  std::fill(memory.begin(), memory.end(), '\xff');  // NaN
+  return memory.data();
 }
 
 // As in TFLM, only constants have memory before Prepare is over.

@@ -102,15 +102,17 @@ class OpRun {
     void* const* vtable;
     OpRun* run;
   };
-  static constexpr int kAllocateSlot = 2, kGetTensorSlot = 9;
+  static constexpr int kAllocateSlot = 2, kRequestScratchSlot = 3, kScratchSlot = 4, kGetTensorSlot = 9;
 
   static void* Allocate(FakeMicroContext* context, size_t bytes);
+  static host_abi::TfLiteStatus RequestScratch(FakeMicroContext* context, size_t bytes, int* index);
+  static void* Scratch(FakeMicroContext* context, int index);
   static host_abi::TfLiteEvalTensor* GetTensor(FakeMicroContext* context, int index);
 
   OpCase* op_;
   std::vector<std::vector<int>> dims_;
   std::vector<host_abi::TfLiteEvalTensor> evals_;
-  std::vector<std::vector<char>> persistent_;
+  std::vector<std::vector<char>> persistent_, scratch_;
   std::vector<int> inputs_, outputs_;
   void* vtable_[kGetTensorSlot + 1] = {};
   FakeMicroContext fake_ = {};

@@ -260,14 +260,9 @@ class CoreAbi:
         return y
 
     def add_scaled_rows(self, rows: int, n: int, a, x, x_step: int, y, y_step: int) -> np.ndarray:
+        """a [count], x [count, size]"""
         y = y.copy()
-        self._call("add_scaled_rows", None, rows, n, float(a), x, x_step, Out(y), y_step)
-        return y
-
-    def add_four_scaled_rows(self, rows: int, n: int, a, x, x_step: int, y, y_step: int) -> np.ndarray:
-        """a [4], x [4, size]"""
-        y = y.copy()
-        self._call("add_four_scaled_rows", None, rows, n, a, x, x.shape[1], x_step, Out(y), y_step)
+        self._call("add_scaled_rows", None, len(a), rows, n, a, x, x.shape[1], x_step, Out(y), y_step)
         return y
 
     def hand_down_and_update(self, d, a, x, w, dx):

@@ -9,6 +9,8 @@ TFLM_CC_BEGIN
 class MicroContext {
  public:
   virtual void* AllocatePersistentBuffer(size_t bytes) = 0;
+  virtual TfLiteStatus RequestScratchBufferInArena(size_t bytes, int* buffer_index) = 0;
+  virtual void* GetScratchBuffer(int buffer_index) = 0;
   virtual TfLiteEvalTensor* GetEvalTensor(int tensor_index) = 0;
 
  protected:
