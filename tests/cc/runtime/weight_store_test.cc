@@ -384,4 +384,23 @@ TEST_CASE("a storage that needs no erasing") {
   }
 }
 
+TEST_CASE("a record without variables asks for none") {
+  EmulatedFlash flash(kGeometry, false, 1);
+  StoreOn store(flash.storage(), 64);
+  int asked = 0;
+  TrainingState state;
+  state.fingerprint = 7;
+  state.step = 3;
+  state.context = &asked;
+  state.variable = [](void* context, int32_t) {
+    ++*static_cast<int*>(context);
+    return Span<float>();
+  };
+  REQUIRE(store.Save(state) == Status::kOk);
+  state.step = 0;
+  REQUIRE(store.Load(&state) == Status::kOk);
+  CHECK(state.step == 3);
+  CHECK(asked == 0);
+}
+
 }  // namespace tinyprop
