@@ -23,9 +23,10 @@ namespace tinyprop {
   X(ActivationGrad)      \
   X(SoftmaxGrad)         \
   X(ReduceMaxGrad)       \
-  X(ScatterAdd)
+  X(ScatterAdd)          \
+  X(ResetState)
 
-constexpr int kTinyPropOpCount = 14;
+constexpr int kTinyPropOpCount = 15;
 
 // What a training step did with a sample: elements of the gate.
 enum class SampleStatus : int32_t {
@@ -261,6 +262,19 @@ struct ScatterAddOptions {
 static_assert(offsetof(ScatterAddOptions, axis) == 0, "axis");
 constexpr bool IsKnown(const ScatterAddOptions&) { return true; }
 
+// Custom options of TinyPropResetState.
+struct ResetStateOptions {
+  static constexpr uint16_t kBytes[] = {4};  // of each version, from 1 on
+
+  uint16_t states = 1;  // Z, >= 1
+  uint16_t on_request = 0;  // 0: state is reset in every invoke; 1: in those in which the request says so
+};
+static_assert(offsetof(ResetStateOptions, states) == 0, "states");
+static_assert(offsetof(ResetStateOptions, on_request) == 2, "on_request");
+constexpr bool IsKnown(const ResetStateOptions& o) {
+  return o.states >= 1 && o.on_request <= 1;
+}
+
 // Offsets into the metadata entry TINYPROP and its records, by type: flatbuffers align neither.
 namespace wire {
 
@@ -277,7 +291,7 @@ constexpr int32_t Offset(Field field) {
 
 struct MetadataHeader {
   static constexpr uint32_t kLatestVersion = 3;
-  static constexpr int32_t kBytes[] = {84, 88, 92};  // of each version, from 1 on
+  static constexpr int32_t kBytes[] = {84, 88, 96};  // of each version, from 1 on
 
   static constexpr char kMagic[] = "TPRP";  // at 0
   static constexpr U16 kVersion{4};
@@ -301,6 +315,8 @@ struct MetadataHeader {
   static constexpr U16 kLayerRecordSize{84};
   static constexpr U16 kVariableRecordSize{86};
   static constexpr U32 kCrc{88};
+  static constexpr U16 kModelState{92};
+  static constexpr U16 kResetStateInput{94};
 };
 
 struct LayerRecordLayout {

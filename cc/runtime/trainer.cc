@@ -54,7 +54,7 @@ Status Trainer::CheckGraph(const TrainingGraph& graph) {
   }
   const int32_t batch = metadata_.batch_size();
   const int32_t variables = metadata_.variable_count();
-  const int32_t added_inputs = 2, added_outputs = 2 + variables;
+  const int32_t added_inputs = 2 + metadata_.keeps_state(), added_outputs = 2 + variables;
   if (graph.inputs != metadata_.model_inputs() + added_inputs || metadata_.model_inputs() < 1 ||
       graph.outputs != metadata_.model_outputs() + added_outputs || metadata_.model_outputs() < 1) {
     return Status::kGraphMismatch;
@@ -80,6 +80,11 @@ Status Trainer::CheckGraph(const TrainingGraph& graph) {
   for (int32_t v = 0; v < variables; ++v) {
     if (Variable(v).size != metadata_.VariableElements(v)) return Status::kGraphMismatch;
   }
+  if (metadata_.keeps_state()) {
+    const TensorView request = graph.input(graph.context, metadata_.reset_state_input());
+    if (request.bytes != 1) return Status::kGraphMismatch;
+    reset_state_ = static_cast<uint8_t*>(request.data);
+  }
   control_ = control.data;
   statistics_ = {statistics.data, batch};
   label_elements_ = elements / batch;
@@ -97,14 +102,21 @@ Status Trainer::RestoreExportedWeights() {
     std::memset(input.data, 0, static_cast<size_t>(input.bytes));
   }
   std::memset(label_.data, 0, static_cast<size_t>(label_.bytes));
-  return Invoke(0.0f) ? Status::kOk : Status::kInvokeFailed;
+  // This sample is none of a stream: resource variables begin anew, and afterwards all state does.
+  begins_stream_ = true;
+  const bool is_done = Invoke(0.0f);
+  begins_stream_ = true;
+  return is_done ? Status::kOk : Status::kInvokeFailed;
 }
 
 bool Trainer::Invoke(float rate) {
   Control control = config_;
   control.learning_rate = rate;
   std::memcpy(control_, &control, sizeof control);
-  return graph_.invoke(graph_.context);
+  if (reset_state_ != nullptr) *reset_state_ = begins_stream_;
+  const bool is_done = graph_.invoke(graph_.context);
+  begins_stream_ = begins_stream_ && !is_done;
+  return is_done;
 }
 
 TensorView Trainer::Input(int32_t sample, int32_t position) const {
@@ -137,6 +149,7 @@ int32_t Trainer::PredictedClass(int32_t sample) const {
 Status Trainer::CheckCall(int32_t samples, Span<SampleResult> results) const {
   if (batch_size() == 0) return Status::kNotInitialized;
   if (samples < 1 || samples > batch_size()) return Status::kBadArgument;
+  if (metadata_.keeps_state() && samples != batch_size()) return Status::kBadArgument;
   return results.empty() || results.size >= samples ? Status::kOk : Status::kBadArgument;
 }
 
@@ -209,6 +222,12 @@ Status Trainer::Predict() {
   // The loss op runs too: an old label may be anything by now.
   std::memset(label_.data, 0, static_cast<size_t>(label_.bytes));
   return Invoke(0.0f) ? Status::kOk : Status::kInvokeFailed;
+}
+
+Status Trainer::ResetState() {
+  if (batch_size() == 0) return Status::kNotInitialized;
+  begins_stream_ = true;
+  return Status::kOk;
 }
 
 Status Trainer::SetSchedule(const LearningRateSchedule& schedule) {
@@ -302,6 +321,7 @@ Status Trainer::Load(WeightStore* store) {
   if (status == Status::kOk && WeightsAreFinite()) {
     step_ = state.step;
     schedule_step_ = state.schedule_step;
+    begins_stream_ = true;
     return status;
   }
   const Status reset = Reset();

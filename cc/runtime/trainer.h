@@ -88,6 +88,8 @@ class Trainer {
   // trained as such. labels: class indices, one a sample. targets: one-hot or regression, label_elements() a
   // sample. results: empty, or one a sample.
   //
+  // A model that keeps state takes whole batches, since each slot is a stream of its own (kBadArgument).
+  //
   // kBadLabel, kBadArgument: nothing was done. kInvokeFailed: the step does not count. kNonFinite: every sample was
   // refused. A batch of which some samples were refused is kOk: last_step() and the results say how many and which.
   Status Step(Span<const int32_t> labels, Span<SampleResult> results = {});
@@ -95,8 +97,13 @@ class Trainer {
   // Of the last step that was not refused.
   const StepCounts& last_step() const { return last_step_; }
 
-  // Forward pass of the whole batch. Read Output or PredictedClass afterwards, before the next call.
+  // Forward pass of the whole batch. Read Output or PredictedClass afterwards, before the next call. Changes nothing, except
+  // that the state of a model that keeps some goes on with these samples, as it does with those of a Step.
   Status Predict();
+
+  // The next sample of every slot is the first of a new stream: state of the model's own ops (LSTM, SVDF, streaming layers)
+  // begins anew with it, and nothing else. For models converted with stateful=True; others begin anew with every sample.
+  Status ResetState();
   // The model's output for a sample of the last step or prediction: of a step, as it was before the update.
   TensorView Output(int32_t sample = 0) const;
   // Index of the largest output, of equal ones the first; -1 if the output is not float32 or holds NaN.
@@ -123,7 +130,7 @@ class Trainer {
   const TrainingStatistics& statistics() const { return totals_; }
   void ResetStatistics();
 
-  // Keeps weights, running maxima, step count and schedule position, or takes them back.
+  // Keeps weights, running maxima, step count and schedule position, or takes them back; then a new stream begins.
   //
   // kWeightsNonFinite: Save has written nothing, so that the newest good record stays. If Load finds such weights, or the
   // storage fails in the middle of them (kLoadInterrupted), the trainer is back at the exported ones; kInvokeFailed: that
@@ -135,7 +142,7 @@ class Trainer {
   // kSaveInterrupted: a step, Load or Reset has changed the weights since SaveBegin.
   Status SaveBegin(WeightStore* store);
   Status SaveStep(WeightStore* store);
-  // Back to the exported weights, step 0, and the beginning of the schedule.
+  // Back to the exported weights, step 0, the beginning of the schedule, and of a stream.
   Status Reset();
 
   const TrainingMetadata& metadata() const { return metadata_; }
@@ -171,6 +178,8 @@ class Trainer {
   float* control_ = nullptr;
   TensorView label_;
   Span<float> loss_;
+  uint8_t* reset_state_ = nullptr;  // of a model that keeps state
+  bool begins_stream_ = false;      // the next invoke resets it
   Statistics statistics_;  // its batch is 0 until Init has succeeded
   int32_t label_elements_ = 0;  // of one sample
   int32_t classes_ = 0;         // that a label may name; 0 if labels are targets

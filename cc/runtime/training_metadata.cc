@@ -85,6 +85,7 @@ bool TrainingMetadata::CrcIsRight() const {
 
 bool TrainingMetadata::RecordsAreIntact() const {
   if (batch_size() < 1 || LossName(loss()) == nullptr || variable_count() < 1) return false;
+  if (model_state() > kKeptState) return false;
   // Every name has to begin inside the names, of which the last byte ends the last one.
   if (layer_count() > 0 && (names_ == entry_.size || entry_[entry_.size - 1] != 0)) return false;
   for (int32_t l = 1; l <= layer_count(); ++l) {

@@ -36,6 +36,9 @@ class TrainingMetadata {
   int32_t control_input() const { return Get(Header::kControlInput); }
   int32_t loss_output() const { return Get(Header::kLossOutput); }
   int32_t statistics_output() const { return Get(Header::kStatisticsOutput); }
+  // Whether the model's own ops keep state from one invoke to the next; then position of the input that resets it, else -1.
+  bool keeps_state() const { return model_state() == kKeptState; }
+  int32_t reset_state_input() const { return keeps_state() ? Get(Header::kResetStateInput) : -1; }
   int32_t first_variable_output() const { return Get(Header::kFirstVariableOutput); }
   // Multiply-accumulates of the forward pass of one sample.
   uint64_t forward_macs() const { return Get(Header::kForwardMacs); }
@@ -49,9 +52,12 @@ class TrainingMetadata {
  private:
   using Header = wire::MetadataHeader;
 
+  static constexpr int32_t kKeptState = 2;
+
   bool FindRecords();
   bool CrcIsRight() const;
   bool RecordsAreIntact() const;
+  int32_t model_state() const { return Get(Header::kVersion) < 3 ? 0 : Get(Header::kModelState); }
   uint32_t ComputeFingerprint() const;
   int32_t LayerOffset(int32_t l) const { return layers_ + (l - 1) * layer_size_; }
   int32_t VariableOffset(int32_t index) const { return variables_ + index * variable_size_; }

@@ -35,6 +35,8 @@ TEST_ABI int32_t abi_metadata_parse(const uint8_t* entry, int32_t size, uint64_t
       static_cast<uint64_t>(metadata.first_variable_output()),
       metadata.forward_macs(),
       metadata.backward_macs(),
+      metadata.keeps_state(),
+      static_cast<uint64_t>(metadata.keeps_state() ? metadata.reset_state_input() : 0),
   };
   std::memcpy(header, values, sizeof values);
   const tinyprop::Control control = metadata.config();

@@ -20,6 +20,7 @@ enum TfLiteType : int {
   kTfLiteFloat32 = 1,
   kTfLiteInt32 = 2,
   kTfLiteUInt8 = 3,
+  kTfLiteBool = 6,
   kTfLiteInt16 = 7,
   kTfLiteInt8 = 9,
 };

@@ -79,6 +79,22 @@ class Tensor {
   }
   // Elements; 0 without a tensor. Wraps around where TensorChecker::Check refuses the tensor.
   int32_t size() const;
+  // Bytes of an element; 0 of a type that no op takes.
+  int element_bytes() const {
+    switch (eval_->type) {
+      case kTfLiteFloat32:
+      case kTfLiteInt32:
+        return 4;
+      case kTfLiteInt16:
+        return 2;
+      case kTfLiteInt8:
+      case kTfLiteUInt8:
+      case kTfLiteBool:
+        return 1;
+      default:
+        return 0;
+    }
+  }
   Span<float> floats() const { return {static_cast<float*>(data()), size()}; }
   float* float_data() const { return static_cast<float*>(data()); }
   Span<int32_t> ints() const { return {static_cast<int32_t*>(data()), size()}; }

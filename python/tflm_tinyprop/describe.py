@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tflm_tinyprop.conversion.differentiate import PREFIX, inference_graph
+from tflm_tinyprop.conversion.differentiate import PREFIX, forward_ops, inference_graph
 from tflm_tinyprop.conversion.layer_kinds import KINDS, forward_macs
 from tflm_tinyprop.conversion.layers import find_layers
 from tflm_tinyprop.format import metadata, options, tables
@@ -40,8 +40,9 @@ def layer_infos(model) -> list[LayerInfo]:
     """The layers of a TrainableModel from input to output."""
     training = model.training
     inference = inference_graph(model.graph, training, {})
-    # Metadata names the layers on the backward path; +1: TinyPropInitialize comes first.
-    on_path = {layer.operator - 1: layer for layer in training.layers}
+    # Metadata names the layers on the backward path.
+    first, _ = forward_ops(model.graph)
+    on_path = {layer.operator - first: layer for layer in training.layers}
     kept = _kept_bytes(model)
     infos = []
     for layer in find_layers(inference):
@@ -56,7 +57,7 @@ def layer_infos(model) -> list[LayerInfo]:
             trainable=bool(record and record.is_trained),
             forward_macs=forward_macs(inference, layer.op) // training.batch_size,
             backward_macs=record.backward_macs if record else 0,
-            kept_bytes=kept.get(layer.operator + 1, 0),
+            kept_bytes=kept.get(layer.operator + first, 0),
         ))
     return infos
 
@@ -64,8 +65,8 @@ def layer_infos(model) -> list[LayerInfo]:
 def kept_activations(model) -> dict[int, int]:
     """{tensor: bytes} of the forward activations that gradient ops read: what training keeps in the arena."""
     graph = model.graph
-    loss = next(i for i, op in enumerate(graph.ops) if i > 0 and op.kind.startswith(PREFIX))
-    activations = {t for op in graph.ops[1:loss] for t in op.outputs} | set(graph.inputs[: model.training.model_inputs])
+    first, loss = forward_ops(graph)
+    activations = {t for op in graph.ops[first:loss] for t in op.outputs} | set(graph.inputs[: model.training.model_inputs])
     read = {t for op in graph.ops[loss:] for t in op.inputs if t in activations}
     return {t: graph.tensors[t].nbytes for t in sorted(read)}
 
@@ -117,6 +118,7 @@ def print_summary(model, print_fn: Callable[[str], None] | None = None) -> None:
         f"arena for inference    {arenas['inference']:,} bytes (64-bit host)",
         f"arena for training     {arenas['training']:,} bytes (64-bit host)",
         f"configuration          {_config_text(model.config)}",
+        f"state of its own ops   {_state_text(model.training)}",
     ]
     (print_fn or print)(f"{render(table)}\n" + "\n".join(lines))
 
@@ -159,6 +161,7 @@ def as_dict(model) -> dict:
     return {
         "batch_size": model.batch_size,
         "loss": model.loss,
+        "state": tables.MODEL_STATES[model.training.model_state],
         "configuration": dataclasses.asdict(model.config),
         "layers": [dataclasses.asdict(info) for info in layer_infos(model)],
         "variables": [dataclasses.asdict(record) for record in model.training.variables],
@@ -172,6 +175,11 @@ def as_dict(model) -> dict:
         "model_bytes": len(model.data),
         "arena_bytes": arena_sizes(model),
     }
+
+
+def _state_text(training) -> str:
+    text = tables.MODEL_STATES[training.model_state]
+    return f"{text} (stateful)" if training.keeps_state else text
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -58,6 +58,11 @@ class TrainableModel:
         return self.training.loss
 
     @property
+    def stateful(self) -> bool:
+        """Whether the model's own ops keep state from one sample to the next (convert(stateful=True), and it has some)."""
+        return self.training.keeps_state
+
+    @property
     def config(self) -> TinyPropConfig:
         """The configuration it was converted with; a Trainer may use another one."""
         return self.training.config
@@ -130,6 +135,7 @@ def convert(
     batch_size: int = 1,
     labels: Sequence[str] | None = None,
     batch_norm: str = "fold",
+    stateful: bool = False,
     verify: bool = True,
 ) -> TrainableModel:
     """Makes a model trainable.
@@ -149,6 +155,9 @@ def convert(
             activation becomes part of its weights, which are what is trained then. "keep": none does; a layer then has
             Keras' weights and takes Keras' steps, and to_keras() works, for a product and a sum more per normalisation.
             Mean, variance, gamma and beta are frozen either way.
+        stateful: what becomes of the state that the model's own ops keep (LSTM, SVDF, streaming layers). False: it is reset before
+            every sample, so that no output depends on the sample before. True: the samples are a stream, and state is kept
+            until Trainer.reset_state(); each place in the batch has its own.
         verify: runs random samples through the given model and the converted one, in TFLM, and compares.
 
     Raises:
@@ -163,7 +172,8 @@ def convert(
     source = pipeline.read_source(model, batch_size, batch_norm)
     reference = Reference(source) if verify else None
     trainable = make_trainable(
-        source, trainable_layers=trainable_layers, loss=loss, config=config, batch_size=batch_size, labels=labels
+        source, trainable_layers=trainable_layers, loss=loss, config=config, batch_size=batch_size, labels=labels,
+        stateful=stateful,
     )
     if reference is not None:
         reference.check(trainable)

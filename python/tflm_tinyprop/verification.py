@@ -158,19 +158,24 @@ class _Tflm:
         return self
 
     def _load(self, data: bytes, graph: Graph, names: dict[str, str]) -> None:
-        self._graph, self._names = graph, names
+        self._data, self._graph, self._names = data, graph, names
+        self._start()
+
+    def _start(self) -> None:
         try:
-            self._session = Session(data, 2 * arena.sufficient_bytes(graph))
+            self._session = Session(self._data, 2 * arena.sufficient_bytes(self._graph))
         except HostError as error:
-            raise ModelError(explain(graph, str(error), names)) from error
+            raise ModelError(explain(self._graph, str(error), self._names)) from error
 
     def run(self, inputs: Arrays) -> Arrays:
-        """The outputs; what the graph has as inputs besides these (label, control) is zero."""
+        """The outputs; what the graph has as inputs besides these is zero (label, control), and true where it asks for a reset."""
+        if self._graph.subgraphs:  # TFLM's Reset forgets that CALL_ONCE has to set resource variables again
+            self._start()
         session, tensors = self._session, [self._graph.tensors[t] for t in self._graph.inputs]
         log: list[str] = []
         session.reset()
         for position, tensor in enumerate(tensors):
-            given = inputs[position] if position < len(inputs) else np.zeros(tensor.shape, tensor.dtype)
+            given = inputs[position] if position < len(inputs) else np.full(tensor.shape, tensor.dtype == np.bool_, tensor.dtype)
             session.set_input(given, position)
         try:
             with captured_output(log):

@@ -94,6 +94,13 @@ inline Fields FieldsOf(const ScatterAddOptions& o) {
   };
 }
 
+inline Fields FieldsOf(const ResetStateOptions& o) {
+  return {
+      {"states", o.states},
+      {"on_request", o.on_request},
+  };
+}
+
 }  // namespace testing
 }  // namespace tinyprop
 

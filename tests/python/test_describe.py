@@ -1,6 +1,7 @@
 """What is said about a model, layer by layer."""
 
 import pytest
+from stateful_models import delayed, lstm, svdf
 
 import tflm_tinyprop as tp
 from tflm_tinyprop import describe
@@ -36,3 +37,21 @@ def test_frozen_layers():
     assert [info.backward_macs for info in infos] == [0, 16 * 12, 12 * 4]
     # The last layer only hands down, for which it needs its weights alone.
     assert [info.kept_bytes for info in infos] == [0, FIRST + SECOND, 0]
+
+
+@pytest.mark.parametrize("make", [lstm, svdf, delayed])
+def test_layers_of_models_with_state(make):
+    model = tp.convert(make(), trainable_layers=["last"], loss="mean_squared_error")
+    assert [info.name for info in describe.layer_infos(model)][-1] == "last"
+
+
+@pytest.mark.parametrize(("make", "stateful", "text"), [
+    (lambda: dense_classifier([2, 2]), True, "none"), (lstm, False, "reset before every sample"), (delayed, True, "kept (stateful)"),
+])
+def test_state_is_shown(make, stateful, text, monkeypatch):
+    monkeypatch.setattr(describe, "arena_sizes", lambda _: {"inference": 1, "training": 2})
+    model = tp.convert(make(), trainable_layers=1, loss="mean_squared_error", stateful=stateful)
+    lines = []
+    describe.print_inspection(model, lines.append)
+    assert f"state of its own ops   {text}\n" in "\n".join([*lines, ""])
+    assert describe.as_dict(model)["state"] == text.split(" (")[0]

@@ -26,6 +26,8 @@ def convert(
     settings: Settings = None,
     batch_norm: Annotated[str, typer.Option(help="fold: batch normalisations into the layers before them; or keep them.")] = "fold",
     labels: Annotated[Optional[pathlib.Path], typer.Option(help="Text file with one class name a line.")] = None,
+    stateful: Annotated[bool, typer.Option(
+        help="Keep the state of LSTM, SVDF and streaming layers from sample to sample, instead of resetting it before each.")] = False,
     verify: Annotated[bool, typer.Option(help="Compare the converted model with the given one on random samples.")] = True,
     overwrite: Overwrite = False,
 ):
@@ -39,7 +41,7 @@ def convert(
             support.read_model(model),
             trainable_layers=support.parse_layers(trainable_layers), loss=loss, batch_size=batch_size,
             config=support.stored_config(config, method.value if method else None, ratio, settings),
-            labels=support.read_labels(labels), batch_norm=batch_norm, verify=verify,
+            labels=support.read_labels(labels), batch_norm=batch_norm, stateful=stateful, verify=verify,
         )
         trainable.save(output, overwrite=overwrite)
         trainable.summary()

@@ -1,6 +1,6 @@
 """The graph pass: adds everything a model needs to train itself. Applies a plan, decides nothing.
 
-Order of the ops afterwards: TinyPropInitialize, the forward ops as they were (reading variables where
+Order of the ops afterwards: TinyPropInitialize, TinyPropResetState if ops keep state in variable tensors, the forward ops as they were (reading variables where
 they read constants), the loss op, TinyPropDecision, the gradient ops from the output down.
 """
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tflm_tinyprop.config import CONTROL_FIELDS, TinyPropConfig
 from tflm_tinyprop.conversion.layer_kinds import graph_macs
+from tflm_tinyprop.conversion.model_state import RESET_REQUEST, replace_call_once, reset_op, restore_call_once
 from tflm_tinyprop.conversion.plan import UPDATE_FLAGS, TrainingPlan
 from tflm_tinyprop.conversion.rules import RULES, GradientRequest, SharedTensors, builtin, fused_activation
 from tflm_tinyprop.errors import ModelError
@@ -24,7 +25,7 @@ LABEL, CONTROL, LOSS, STATISTICS = (
 )
 STATISTICS_FIELDS = len(SAMPLE_STATISTICS.fields())
 _OFFLINE_PLAN = "OfflineMemoryAllocation"
-_FLOAT, _INT = np.dtype(np.float32), np.dtype(np.int32)
+_FLOAT, _INT, _BOOL = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.bool_)
 
 
 def differentiate(graph: Graph, plan: TrainingPlan, config: TinyPropConfig) -> Graph:
@@ -51,6 +52,7 @@ class _Builder:
         label = self._add(LABEL, *self._label_type())
         control = self._add(CONTROL, (len(CONTROL_FIELDS),), _FLOAT)
         graph.inputs += [label, control]
+        request = self._add_reset_request()
 
         rows = 1 + len(self.plan.layers)
         statistics = graph.add_tensor(
@@ -58,6 +60,7 @@ class _Builder:
         )
         self._add_variables()
         state = self._add_state(rows)
+        self._prepend_reset(request)
         finite = self._prepend_initialize(statistics)
         loss, delta = self._append_loss(label)
         gate = self._append_decision(finite, loss, delta, control, statistics, state)
@@ -71,6 +74,14 @@ class _Builder:
 
     def _add(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> int:
         return self.graph.add_tensor(Tensor(name, shape, dtype))
+
+    def _add_reset_request(self) -> int | None:
+        """The input that asks for a reset of state that is kept."""
+        if not self.plan.keeps_state:
+            return None
+        request = self._add(RESET_REQUEST, (1,), _BOOL)
+        self.graph.inputs.append(request)
+        return request
 
     def _label_type(self) -> tuple[tuple[int, ...], np.dtype]:
         if self.plan.loss == "sparse_categorical_crossentropy":
@@ -105,6 +116,12 @@ class _Builder:
         state = self.graph.add_tensor(Tensor("tinyprop_state", (rows,), _FLOAT, is_variable=True))
         self.variables.append(VariableRecord(initial, state, rows, 0, metadata.STATE))
         return state
+
+    def _prepend_reset(self, request: int | None) -> None:
+        """What resets the state of the model's own ops."""
+        replace_call_once(self.graph, self.plan.state, request)
+        if self.plan.state.variables:
+            self.graph.ops.insert(0, reset_op(self.graph, self.plan.state, request))
 
     def _prepend_initialize(self, statistics: int) -> int:
         finite = self._add("tinyprop_finite", (self.plan.batch_size,), _INT)
@@ -147,7 +164,7 @@ class _Builder:
         return gate
 
     def _append_gradients(self, delta: int, shared: SharedTensors) -> None:
-        forward = {i: self.graph.ops[i + 1] for i in self.plan.backward}  # +1: TinyPropInitialize
+        forward = {i: self.graph.ops[i + self._ops_in_front] for i in self.plan.backward}
         path_outputs = {t for op in forward.values() for t in op.outputs}
         deltas = {self.plan.loss_input: delta}
         output_layer = self._output_layer()
@@ -174,6 +191,11 @@ class _Builder:
                     else builtin.add(self.graph, deltas[tensor], gradient, f"{request.name}/input_delta_sum")
                 )
 
+    @property
+    def _ops_in_front(self) -> int:
+        """Ops before the forward ones."""
+        return forward_ops(self.graph)[0]
+
     def _metadata(self, first_output: int) -> TrainingMetadata:
         model_inputs = len(self.original.inputs)
         return TrainingMetadata(
@@ -191,6 +213,9 @@ class _Builder:
             config=self.config,
             layers=tuple(self._layer_record(p) for p in self.plan.layers),
             variables=tuple(self.variables),
+            model_state=(metadata.KEPT_STATE if self.plan.keeps_state else
+                         metadata.RESET_STATE if self.plan.state.exists else metadata.NO_STATE),
+            reset_state_input=model_inputs + 2 if self.plan.keeps_state else 0,
         )
 
     def _layer_record(self, plan) -> LayerRecord:
@@ -198,12 +223,19 @@ class _Builder:
         trains_kernel = bool(plan.flags & tables.UPDATES_WEIGHTS)
         return LayerRecord(
             name=plan.layer.name,
-            operator=plan.layer.operator + 1,
+            operator=plan.layer.operator + self._ops_in_front,
             gradients=cost.gradients,
             update_macs=cost.update_macs if trains_kernel else 0,
             hand_down_macs=cost.hand_down_macs if plan.hands_down else 0,
             flags=plan.flags | (tables.KERAS_LAYER if plan.unchanged else 0),
         )
+
+
+def forward_ops(trainable: Graph) -> tuple[int, int]:
+    """Where the forward ops of a trainable graph begin, and where they end: the position of the loss op."""
+    in_front = (options.INITIALIZE, options.RESET_STATE)
+    first = next(i for i, op in enumerate(trainable.ops) if op.kind not in in_front)
+    return first, next(i for i, op in enumerate(trainable.ops[first:], start=first) if op.kind.startswith(PREFIX))
 
 
 def inference_graph(trainable: Graph, training: TrainingMetadata, values: dict[int, np.ndarray]) -> Graph:
@@ -214,9 +246,9 @@ def inference_graph(trainable: Graph, training: TrainingMetadata, values: dict[i
     graph = trainable.copy()
     constant_of = {v.variable: v.initial for v in training.variables}
     graph.tensors = graph.tensors[: training.original_tensors]
-    # TinyPropInitialize, the forward ops, the loss op: what follows may be builtin ops too.
-    loss = next(i for i, op in enumerate(graph.ops) if i > 0 and op.kind.startswith(PREFIX))
-    graph.ops = graph.ops[1:loss]
+    first, loss = forward_ops(graph)
+    graph.ops = graph.ops[first:loss]
+    restore_call_once(graph)
     for op in graph.ops:
         op.inputs = [constant_of.get(t, t) for t in op.inputs]
     graph.inputs = graph.inputs[: training.model_inputs]

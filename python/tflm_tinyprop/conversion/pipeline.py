@@ -18,7 +18,9 @@ from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.conversion.substitution import substitute_missing_ops
 from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import metadata, tflite_metadata
-from tflm_tinyprop.format.graph import read_graph, write_graph
+from tflm_tinyprop.format.graph import Graph, read_graph, write_graph
+
+_BIASES = {"DEPTHWISE_CONV_2D": 2, "SVDF": 3}
 
 
 def read_source(model, batch_size: int = 1, batch_norm: str = "fold") -> SourceModel:
@@ -40,6 +42,7 @@ def read_source(model, batch_size: int = 1, batch_norm: str = "fold") -> SourceM
 
 def _read_tflite(model) -> SourceModel:
     graph, name, data = _read(model)
+    _check_biases(graph, name)
     if metadata.ENTRY in graph.metadata:
         raise ModelError(f"{name} is already trainable; load it with tflm_tinyprop.load() instead")
     fold_constants(graph)
@@ -47,11 +50,11 @@ def _read_tflite(model) -> SourceModel:
 
 
 def trainable_bytes(source: SourceModel, *, trainable_layers="all", loss: str, config: TinyPropConfig | None = None,
-                    batch_size: int = 1, labels: Sequence[str] | None = None) -> bytes:
+                    batch_size: int = 1, labels: Sequence[str] | None = None, stateful: bool = False) -> bytes:
     """The second half of convert(): a trainable .tflite. One source may be made trainable in several ways."""
     graph = source.graph
     separate_biases(graph)
-    plan = make_plan(source, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size)
+    plan = make_plan(source, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size, stateful=stateful)
     trainable = differentiate(graph, plan, config or TinyPropConfig.v2())
     training = metadata.unpack(trainable.metadata[metadata.ENTRY])
     _check_labels(labels, graph.tensors[graph.outputs[0]].shape[-1])
@@ -63,6 +66,15 @@ def _is_keras_file(model) -> bool:
     return isinstance(model, (str, os.PathLike)) and (
         pathlib.Path(model).suffix in (".keras", ".h5", ".hdf5") or pathlib.Path(model).is_dir()
     )
+
+
+def _check_biases(graph: Graph, name: str) -> None:
+    """An optional bias that is left out as tensor -1 ends the process in these kernels of TFLM."""
+    for op in graph.ops:
+        position = _BIASES.get(op.kind)
+        if position is not None and len(op.inputs) > position and op.inputs[position] < 0:
+            raise ModelError(f"{name}: '{graph.tensors[op.outputs[0]].name}' ({op.kind}) has its bias given as tensor -1, which TFLM "
+                             "does not survive; export it with a bias")
 
 
 def _read(model):

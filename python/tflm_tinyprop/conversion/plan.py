@@ -10,6 +10,7 @@ import numpy as np
 from tflm_tinyprop.conversion.batch_axis import batch_axes
 from tflm_tinyprop.conversion.layer_choice import choose
 from tflm_tinyprop.conversion.layers import Layer, find_layers, is_trainable
+from tflm_tinyprop.conversion.model_state import ModelState, check_not_trained_through, find_state
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ModelError
@@ -37,6 +38,7 @@ class TrainingPlan:
 
     loss_input: tensor the loss is taken on (the logits, if a softmax ends the model).
     backward: indices of the ops that get a gradient op, from the output down.
+    state: what the model's own ops keep between invokes. keeps_state: whether it is left to them.
     """
 
     loss: str
@@ -44,6 +46,8 @@ class TrainingPlan:
     batch_size: int
     layers: tuple[LayerPlan, ...]
     backward: tuple[int, ...]
+    state: ModelState = ModelState()
+    keeps_state: bool = False
 
     def layer_of(self, operator: int) -> LayerPlan | None:
         return next((p for p in self.layers if p.layer.operator == operator), None)
@@ -55,6 +59,7 @@ def make_plan(
     trainable_layers: str | int | Sequence[str],
     loss: str,
     batch_size: int,
+    stateful: bool = False,
 ) -> TrainingPlan:
     """Checks the graph against what is asked of it. Raises ModelError with the layer at fault."""
     graph, loss = source.graph, check_loss(loss)
@@ -67,6 +72,8 @@ def make_plan(
     _check_path(graph, layers, backward)
     _check_batch_axis(graph, layers, backward, batch_size)
     _check_not_shared(graph, chosen)
+    state = find_state(graph, batch_size)
+    check_not_trained_through(graph, _downstream(graph, chosen_ops))
     on_path = [layer for layer in layers if layer.operator in backward]
     plans = tuple(
         LayerPlan(
@@ -77,7 +84,7 @@ def make_plan(
         )
         for number, layer in enumerate(on_path, start=1)
     )
-    return TrainingPlan(loss, loss_input, batch_size, plans, tuple(backward))
+    return TrainingPlan(loss, loss_input, batch_size, plans, tuple(backward), state, stateful and state.exists)
 
 
 def check_loss(loss: str) -> str:

@@ -48,7 +48,7 @@ def embed(model, out: str | os.PathLike, *, target: str = "generic", overwrite: 
         data: (x, y) whose first sample the self-test uses; without it a pseudo-random sample.
 
     Raises:
-        ModelError: the model is not trainable, or has an op that TFLM's resolver cannot register.
+        ModelError: the model is not trainable, has an op that TFLM's resolver cannot register, or keeps state of several streams.
         FileExistsError: the folder exists, and may not be replaced.
     """
     if target not in TARGETS:
@@ -59,6 +59,9 @@ def embed(model, out: str | os.PathLike, *, target: str = "generic", overwrite: 
         raise ModelError(
             f"embed() takes a TrainableModel from convert() or load(), or the path to one, got {type(model).__name__}"
         )
+    if model.stateful and model.batch_size > 1:
+        raise ModelError(f"the model keeps state in each of the {model.batch_size} places of its batch, and a firmware is fed with one "
+                         "stream; convert with batch_size=1, or with stateful=False")
     ops = needed_ops(model.graph)
     app = App(model, ops, make_self_test(model, data))
     files = TARGETS[target](app)

@@ -12,6 +12,7 @@ from tflm_tinyprop.firmware.ops import NeededOps
 from tflm_tinyprop.firmware.render import render
 from tflm_tinyprop.firmware.self_test import FLOAT_STEP, SelfTest
 from tflm_tinyprop.format.metadata import ROLES
+from tflm_tinyprop.format.resource_variables import variable_names
 from tflm_tinyprop.trainable_model import TrainableModel
 
 _USER_FILES = ("tinyprop_user.h", "tinyprop_user.cc")
@@ -60,6 +61,7 @@ def _model_values(app: App) -> dict[str, object]:
         "loss_kind": model.loss,
         "label_type": "int32_t" if app.self_test.label.dtype == np.int32 else "float",
         "label_elements": app.self_test.label.size,
+        "resource_variables": len(variable_names(model.graph)),
         "methods": app.ops.methods,
         "registrations": app.ops.registrations,
     }

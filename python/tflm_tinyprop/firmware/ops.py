@@ -65,7 +65,7 @@ class NeededOps:
 def needed_ops(graph: Graph, source: str = "the model") -> NeededOps:
     """The ops of the graph, each once. Raises ModelError for one that no firmware can register."""
     methods, registrations = set(), set()
-    for op in graph.ops:
+    for op in (op for part in (graph, *graph.subgraphs) for op in part.ops):
         if op.is_custom and op.kind in REGISTRATIONS:
             registrations.add(REGISTRATIONS[op.kind])
             continue

@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.format.resource_variables import check_resource_variables
 from tflm_tinyprop.format.shapes import MOST_DIMENSIONS, check_shapes
 
 MOST_BYTES = 2**31 - 1  # TFLM counts the bytes of a tensor and of the arena in an int32
@@ -23,8 +24,10 @@ def size_of(shape: tuple[int, ...], item_bytes: int = 1) -> int:
 
 def check_graph(graph, source: str) -> None:
     """Raises ModelError with what is wrong in a Graph that was read from a file."""
-    for tensor in graph.tensors:
-        _check_tensor(tensor, source)
+    for part in (graph, *graph.subgraphs):
+        for tensor in part.tensors:
+            _check_tensor(tensor, source)
+    check_resource_variables(graph, source)
     if not graph.inputs or not graph.outputs:
         raise ModelError(f"{source} has no {'inputs' if not graph.inputs else 'outputs'}: there is nothing to run or train")
     if len(set(graph.inputs)) != len(graph.inputs):
@@ -32,6 +35,12 @@ def check_graph(graph, source: str) -> None:
     for index in graph.inputs:
         if graph.tensors[index].is_constant:
             raise ModelError(f"{source}: graph input '{graph.tensors[index].name}' is a constant; the file is damaged")
+    for part in (graph, *graph.subgraphs):
+        _check_ops(part, source)
+    _check_signatures(graph, source)
+
+
+def _check_ops(graph, source: str) -> None:
     used = {t for op in graph.ops for t in (*op.inputs, *op.outputs) if t >= 0} | set(graph.inputs) | set(graph.outputs)
     for index in used:
         _check_used(graph.tensors[index], source)
@@ -41,7 +50,6 @@ def check_graph(graph, source: str) -> None:
     graph.check(source)
     for op in graph.ops:
         check_shapes(graph, op, source)
-    _check_signatures(graph, source)
 
 
 def _check_tensor(tensor, source: str) -> None:

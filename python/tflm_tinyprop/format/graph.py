@@ -40,6 +40,7 @@ schema = _import_schema()
 
 FILE_IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
+_MOST_SUBGRAPHS = 3
 
 _DTYPES = {
     schema.TensorType.FLOAT32: np.dtype(np.float32),
@@ -139,7 +140,11 @@ class Op:
 
 @dataclasses.dataclass(eq=False)
 class Graph:
-    """Subgraph 0 of a model, with the model's metadata."""
+    """Subgraph 0 of a model, with the model's metadata.
+
+    subgraphs: the others, from 1 on: those that set resource variables (resource_variables.py). They have neither metadata nor
+    subgraphs of their own.
+    """
 
     tensors: list[Tensor]
     ops: list[Op]
@@ -149,6 +154,7 @@ class Graph:
     description: str = ""
     metadata: dict[str, bytes] = dataclasses.field(default_factory=dict)
     signature_defs: Any = None
+    subgraphs: list[Graph] = dataclasses.field(default_factory=list)
 
     def copy(self) -> Graph:
         """A copy whose tensors and ops may be replaced or reordered; constant data is shared."""
@@ -160,6 +166,7 @@ class Graph:
             inputs=list(self.inputs),
             outputs=list(self.outputs),
             metadata=dict(self.metadata),
+            subgraphs=list(self.subgraphs),
         )
 
     def add_tensor(self, tensor: Tensor) -> int:
@@ -233,7 +240,7 @@ def read_graph(data: bytes, source: str = "the model") -> Graph:
         )
     try:
         root = schema.Model.GetRootAsModel(data, 0)
-        _require_one_subgraph(root.SubgraphsLength(), source)  # before all of them are read
+        _require_few_subgraphs(root.SubgraphsLength(), source)  # before all of them are read
         graph = _graph_from_model(schema.ModelT.InitFromObj(root), source)
         check_graph(graph, source)
         return graph
@@ -253,29 +260,35 @@ def _text(value) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else (value or "")
 
 
-def _require_one_subgraph(count: int, source: str) -> None:
-    if count != 1:
-        raise ModelError(f"{source} has {count} subgraphs (control flow); only models with one are supported")
+def _require_few_subgraphs(count: int, source: str) -> None:
+    """One, one that sets resource variables, and in a trainable model an empty one (resource_variables.py)."""
+    if not 1 <= count <= _MOST_SUBGRAPHS:
+        raise ModelError(f"{source} has {count} subgraphs (control flow), which are not supported; export it without")
 
 
 def _graph_from_model(model, source: str) -> Graph:
-    subgraph = model.subgraphs[0]
     buffers = model.buffers or []
     for buffer in buffers:
         if getattr(buffer, "offset", 0):
             raise ModelError(f"{source} keeps its weights outside the flatbuffer, which TFLM cannot read")
-    tensors = [_tensor_from_raw(raw, buffers, source) for raw in subgraph.tensors or []]
-    ops = [_op_from_raw(raw, model.operatorCodes, len(tensors), source)
-           for raw in subgraph.operators or []]
-    return Graph(
-        tensors=tensors,
-        ops=ops,
-        inputs=_indices(subgraph.inputs, len(tensors), f"{source}: a graph input"),
-        outputs=_indices(subgraph.outputs, len(tensors), f"{source}: a graph output"),
-        name=_text(subgraph.name) or "main",
+    first, *others = (_graph_from_subgraph(subgraph, model, buffers, source) for subgraph in model.subgraphs)
+    return dataclasses.replace(
+        first,
         description=_text(model.description),
         metadata={_text(m.name): _buffer_bytes(buffers[m.buffer]) for m in model.metadata or []},
         signature_defs=model.signatureDefs,
+        subgraphs=others,
+    )
+
+
+def _graph_from_subgraph(subgraph, model, buffers, source: str) -> Graph:
+    tensors = [_tensor_from_raw(raw, buffers, source) for raw in subgraph.tensors or []]
+    return Graph(
+        tensors=tensors,
+        ops=[_op_from_raw(raw, model.operatorCodes, len(tensors), source) for raw in subgraph.operators or []],
+        inputs=_indices(subgraph.inputs, len(tensors), f"{source}: a graph input"),
+        outputs=_indices(subgraph.outputs, len(tensors), f"{source}: a graph output"),
+        name=_text(subgraph.name) or "main",
     )
 
 
@@ -376,21 +389,15 @@ class _BufferTable:
 
 def write_graph(graph: Graph) -> bytes:
     """Serialises the graph into a .tflite, after checking that it is complete."""
-    graph.check()
+    for part in (graph, *graph.subgraphs):
+        part.check()
     table = _BufferTable()
-    subgraph = schema.SubGraphT()
-    subgraph.name = graph.name
-    subgraph.inputs = list(graph.inputs)
-    subgraph.outputs = list(graph.outputs)
-    subgraph.tensors = [_raw_tensor(t, table) for t in graph.tensors]
-
     model = schema.ModelT()
     model.version = 3
     model.description = graph.description
     model.operatorCodes = []
     code_index: dict[tuple, int] = {}
-    subgraph.operators = [_raw_op(op, model.operatorCodes, code_index) for op in graph.ops]
-    model.subgraphs = [subgraph]
+    model.subgraphs = [_raw_subgraph(part, model.operatorCodes, code_index, table) for part in (graph, *graph.subgraphs)]
     model.signatureDefs = graph.signature_defs
     model.metadata = []
     for name, content in graph.metadata.items():
@@ -403,6 +410,16 @@ def write_graph(graph: Graph) -> bytes:
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _raw_subgraph(graph: Graph, operator_codes: list, code_index: dict[tuple, int], table: _BufferTable):
+    subgraph = schema.SubGraphT()
+    subgraph.name = graph.name
+    subgraph.inputs = list(graph.inputs)
+    subgraph.outputs = list(graph.outputs)
+    subgraph.tensors = [_raw_tensor(t, table) for t in graph.tensors]
+    subgraph.operators = [_raw_op(op, operator_codes, code_index) for op in graph.ops]
+    return subgraph
 
 
 def _raw_tensor(tensor: Tensor, table: _BufferTable):

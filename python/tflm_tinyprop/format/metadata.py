@@ -35,6 +35,7 @@ _CRC_AT = HEADER.offset("crc")
 _CRC_SINCE = next(field.since for field in HEADER.fields() if field.name == "crc")
 
 KERNEL, BIAS, STATE = range(len(tables.ROLES))
+NO_STATE, RESET_STATE, KEPT_STATE = range(len(tables.MODEL_STATES))
 ROLES = dict(enumerate(tables.ROLES))
 
 
@@ -94,6 +95,18 @@ class TrainingMetadata:
     config: TinyPropConfig
     layers: tuple[LayerRecord, ...]
     variables: tuple[VariableRecord, ...]
+    model_state: int = NO_STATE  # of the model's own ops: NO_STATE, RESET_STATE or KEPT_STATE
+    reset_state_input: int = 0  # where KEPT_STATE is reset by; 0 otherwise
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether a sample's output depends on the samples before it."""
+        return self.model_state == KEPT_STATE
+
+    @property
+    def added_inputs(self) -> int:
+        """Inputs that the ordinary model does not have: label, control, and the request for a reset if state is kept."""
+        return 2 + self.keeps_state
 
     @property
     def backward_macs(self) -> int:

@@ -47,9 +47,10 @@ ActivationGradOptions = _class_of(tables.ACTIVATION_GRAD)
 SoftmaxGradOptions = _class_of(tables.SOFTMAX_GRAD)
 ReduceGradOptions = _class_of(tables.REDUCE_GRAD)
 ScatterAddOptions = _class_of(tables.SCATTER_ADD)
+ResetStateOptions = _class_of(tables.RESET_STATE)
 
 _CLASSES = (InitializeOptions, LossOptions, DecisionOptions, LayerGradOptions, ConvGradOptions, PoolGradOptions,
-            ActivationGradOptions, SoftmaxGradOptions, ReduceGradOptions, ScatterAddOptions)
+            ActivationGradOptions, SoftmaxGradOptions, ReduceGradOptions, ScatterAddOptions, ResetStateOptions)
 OPTIONS_OF_OP: dict[str, type[Options]] = {
     op.kind: next(cls for cls in _CLASSES if cls.STRUCT is op.options) for op in tables.OPS
 }
@@ -70,6 +71,7 @@ ACTIVATION_GRAD = op_kind("ActivationGrad")
 SOFTMAX_GRAD = op_kind("SoftmaxGrad")
 REDUCE_MAX_GRAD = op_kind("ReduceMaxGrad")
 SCATTER_ADD = op_kind("ScatterAdd")
+RESET_STATE = op_kind("ResetState")
 
 
 def unpack(op: str, data: bytes) -> Options:

@@ -18,6 +18,9 @@ ACTIVATIONS = ("none", "relu", "relu_n1_to_1", "relu6")
 # Those and the ones that are ops of their own.
 ELEMENTWISE_ACTIVATIONS = (*ACTIVATIONS, "leaky_relu", "tanh", "logistic", "hard_swish", "elu")
 
+# What becomes of the state that the model's own ops keep from one invoke to the next.
+MODEL_STATES = ("none", "reset before every sample", "kept")
+
 # Roles of variables.
 ROLES = ("kernel", "bias", "state")
 
@@ -84,6 +87,11 @@ REDUCE_GRAD = Struct("ReduceGradOptions", "Options", (
     Field("axes", "u8", "how many axes side by side are reduced, >= 1", lowest=1, default=1),
 ))
 
+RESET_STATE = Struct("ResetStateOptions", "Options", (
+    Field("states", "u16", "Z, >= 1", lowest=1, default=1),
+    Field("on_request", "u16", "0: state is reset in every invoke; 1: in those in which the request says so", highest=1),
+))
+
 SCATTER_ADD = Struct("ScatterAddOptions", "Options", (Field("axis", "u16", "axis in which delta and input delta differ"),))
 
 
@@ -116,6 +124,7 @@ OPS = (
     CustomOp("SoftmaxGrad", SOFTMAX_GRAD),
     CustomOp("ReduceMaxGrad", REDUCE_GRAD),
     CustomOp("ScatterAdd", SCATTER_ADD),
+    CustomOp("ResetState", RESET_STATE),
 )
 
 # Tensors ----------------------------------------------------------------------------------------------------
@@ -188,6 +197,11 @@ METADATA_HEADER = Struct("MetadataHeader", "Header", (
     Field("layer_record_size", "u16", "bytes of a layer record", since=2, default=LAYER_RECORD.size(1)),
     Field("variable_record_size", "u16", "bytes of a variable record", since=2, default=VARIABLE_RECORD.size(1)),
     Field("crc", "u32", "CRC-32 (as in zlib) over the whole entry with zeros in this place", since=3),
+    Field("model_state", "u16",
+          f"state of the model's own ops: {', '.join(f'{code} {name}' for code, name in enumerate(MODEL_STATES))}",
+          since=3, highest=len(MODEL_STATES) - 1),
+    Field("reset_state_input", "u16",
+          "position of the request for a reset of that state among the graph's inputs; 0 unless it is kept", since=3),
 ))
 
 # Weight record ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import metadata, options
 from tflm_tinyprop.format.graph import Graph
 from tflm_tinyprop.format.metadata import TrainingMetadata
+from tflm_tinyprop.format.resource_variables import IF
 from tflm_tinyprop.format.tables import SAMPLE_STATISTICS
 from tflm_tinyprop.format.types import check_types
 
@@ -47,9 +48,10 @@ class _Check:
     def numbers(self) -> None:
         graph, training = self.graph, self.training
         inputs, first = training.model_inputs, training.first_variable_output
-        self.require(len(graph.inputs) == inputs + 2, "number of inputs")
+        self.require(len(graph.inputs) == inputs + training.added_inputs, "number of inputs")
         self.require(sorted((training.label_input, training.control_input)) == [inputs, inputs + 1],
                      "positions of label and control")
+        self.require(training.reset_state_input == (inputs + 2 if training.keeps_state else 0), "position of the reset")
         self.require(len(graph.outputs) == first + len(training.variables), "number of outputs")
         self.require(1 <= training.model_outputs <= min(training.loss_output, training.statistics_output)
                      and max(training.loss_output, training.statistics_output) < first
@@ -63,6 +65,8 @@ class _Check:
         for index in graph.inputs[: training.model_inputs]:
             self.tensor(index, "an input")
         self.tensor(graph.inputs[training.control_input], "control", dtype=_FLOAT, shape=(len(CONTROL_FIELDS),))
+        if training.keeps_state:
+            self.tensor(graph.inputs[training.reset_state_input], "the reset", dtype=np.dtype(np.bool_), shape=(1,))
         sparse = training.loss == "sparse_categorical_crossentropy"
         self.tensor(graph.inputs[training.label_input], "the label", dtype=_INT if sparse else _FLOAT,
                     shape=(training.batch_size,) if sparse else None)
@@ -97,12 +101,14 @@ class _Check:
         graph, training = self.graph, self.training
         own = [i for i, op in enumerate(graph.ops) if op.kind.startswith(PREFIX)]
         self.require(len(own) >= 3 and own[0] == 0 and graph.ops[0].kind == options.INITIALIZE, "first op")
-        loss = own[1]  # the forward ops lie before it
+        first = 1 + (graph.ops[1].kind == options.RESET_STATE)
+        loss = own[first]  # the forward ops lie before it
         variables = {v.variable for v in training.variables}
-        for op in graph.ops[1:loss]:
-            self.require(all(t < training.original_tensors or t in variables for t in (*op.inputs, *op.outputs)),
+        for op in graph.ops[first:loss]:
+            # IF stands in the place of CALL_ONCE, and its condition is an added tensor.
+            self.require(op.kind == IF or all(t < training.original_tensors or t in variables for t in (*op.inputs, *op.outputs)),
                          "tensors of the forward ops")
-        self.require(all(1 <= layer.operator < loss for layer in training.layers), "operator index")
+        self.require(all(first <= layer.operator < loss for layer in training.layers), "operator index")
         numbers = []
         for i in own:
             op = graph.ops[i]

@@ -30,8 +30,11 @@ def sufficient_bytes(graph: Graph) -> int:
     tensors = sum(
         -(-t.nbytes // _ALIGNMENT) * _ALIGNMENT for t in graph.tensors if not t.is_constant
     )
-    enough = (2 * tensors + _FIXED_BYTES + _BYTES_PER_TENSOR * len(graph.tensors)
-              + _BYTES_PER_OP * len(graph.ops))
+    # Resource variables have the size of the constants that a subgraph assigns them.
+    tensors += sum(-(-t.nbytes // _ALIGNMENT) * _ALIGNMENT for part in graph.subgraphs for t in part.tensors)
+    parts = (graph, *graph.subgraphs)
+    enough = (2 * tensors + _FIXED_BYTES + _BYTES_PER_TENSOR * sum(len(part.tensors) for part in parts)
+              + _BYTES_PER_OP * sum(len(part.ops) for part in parts))
     if enough > MOST_BYTES:
         raise RefusedError(f"the model needs an arena of {enough:,} bytes, TFLM addresses at most {MOST_BYTES:,}")
     return enough

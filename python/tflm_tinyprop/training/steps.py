@@ -69,6 +69,7 @@ class StepRunner:
         self._session = session
         self._training = training
         self.steps = 0  # invokes with a learning rate above 0
+        self.begins_stream = True  # the next step resets the state of a model that keeps some
 
     def run(self, x: list[np.ndarray], y: np.ndarray, rows: np.ndarray, control: np.ndarray,
             learning_rates: np.ndarray | LearningRates, chunk: int = 64) -> Iterator[StepResults]:
@@ -97,6 +98,7 @@ class StepRunner:
         set_input, invoke, output = session.set_input, session.invoke, session.output
         label, control_at = training.label_input, training.control_input
         loss_at, statistics_at = training.loss_output, training.statistics_output
+        reset_at = training.reset_state_input if training.keeps_state else None
         single = rows.shape[1] == 1
         only_input = x[0] if len(x) == 1 else None
         outputs, losses, statistics = [], [], []
@@ -111,12 +113,16 @@ class StepRunner:
             control[0] = rate
             set_input(y[chosen], label)
             set_input(control, control_at)
+            if reset_at is not None:
+                set_input(np.array([self.begins_stream]), reset_at)
             # Ctrl-C during the invoke arrives when it is done: then the step counts.
+            begins_stream, self.begins_stream = self.begins_stream, False
             self.steps += rate > 0
             try:
                 invoke()
             except Exception:
                 self.steps -= rate > 0
+                self.begins_stream = begins_stream
                 raise
             outputs.append(output(0))
             losses.append(output(loss_at))

@@ -53,6 +53,8 @@ class Trainer:
         inputs = {position: np.zeros(t.shape, t.dtype) for position, t in enumerate(self.model.inputs)}
         inputs[training.label_input] = np.zeros(self.model.label.shape, self.model.label.dtype)
         inputs[training.control_input] = self.config.control(0.0)
+        if training.keeps_state:
+            inputs[training.reset_state_input] = np.array([True])
         session.first_invoke(inputs)
         self._session = session
         self._runner = StepRunner(session, training)
@@ -64,7 +66,7 @@ class Trainer:
 
     # Training ---------------------------------------------------------------------------------------
 
-    def fit(self, x, y, *, epochs: int = 1, learning_rate=0.01, validation_data=None, shuffle: bool = True,
+    def fit(self, x, y, *, epochs: int = 1, learning_rate=0.01, validation_data=None, shuffle: bool | None = None,
             seed: int | None = None, callbacks=(), verbose="auto", initial_epoch: int = 0) -> History:
         """Trains for a number of epochs, with the model's batch size.
 
@@ -74,7 +76,8 @@ class Trainer:
             learning_rate: a number, or a Keras LearningRateSchedule (or any function) of the step. Functions are asked for a
                 few steps at a time; a rate that cannot be ends the training with a ConfigError before its step.
             validation_data: (x, y), evaluated after every epoch.
-            shuffle: draws a new order every epoch, from `seed`.
+            shuffle: draws a new order every epoch, from `seed`. None: unless the model is stateful: then x is one stream, of
+                which every epoch runs through from its beginning.
             callbacks: Callback objects, ours or Keras'.
             verbose: "auto" shows a progress bar on a terminal.
 
@@ -88,6 +91,8 @@ class Trainer:
         labels = prepare_labels(self.model, y, len(inputs[0]))
         validation = self._prepare_pair(validation_data)
         samples = len(labels)
+        shuffle = self._check_shuffle(shuffle)
+        self._check_whole_batches(samples)
         steps = -(-samples // self.model.batch_size)
         if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < initial_epoch:
             raise ConfigError(f"epochs must be an integer of at least {initial_epoch}, got {epochs!r}")
@@ -106,6 +111,7 @@ class Trainer:
             for number, epoch in enumerate(range(initial_epoch, epochs)):
                 order = generator.permutation(samples) if shuffle else np.arange(samples)
                 hooks.call("on_epoch_begin", epoch, {})
+                self.reset_state()
                 progress.update(description=f"epoch {epoch + 1}/{epochs}")
                 logs = self._run_epoch(
                     inputs, labels, order, rates.after(number * steps), hooks, progress
@@ -138,11 +144,15 @@ class Trainer:
         return totals.training()
 
     def train_on_batch(self, x, y, *, learning_rate: float = 0.01) -> dict[str, float]:
-        """One training step on up to batch_size samples. Returns its metrics, as an epoch of fit()."""
+        """One training step on up to batch_size samples. Returns its metrics, as an epoch of fit().
+
+        A stateful model takes them as the next ones of its stream.
+        """
         inputs = prepare_inputs(self.model, x)
         labels = prepare_labels(self.model, y, len(inputs[0]))
         if len(labels) > self.model.batch_size:
             raise DataError(f"train_on_batch got {len(labels)} samples, the model's batch has {self.model.batch_size}")
+        self._check_whole_batches(len(labels))
         rates = LearningRates(learning_rate, self.step, self.model.batch_size)[0:1]
         totals = Totals(self.model.training)
         rows = batches(np.arange(len(labels)), self.model.batch_size)
@@ -153,30 +163,68 @@ class Trainer:
     # Inference --------------------------------------------------------------------------------------
 
     def evaluate(self, x, y) -> dict[str, float]:
-        """Mean loss and, for a classification, accuracy. Changes nothing."""
+        """Mean loss and, for a classification, accuracy. Changes nothing; a stateful model sees x as a stream of its own."""
         return self._evaluate(*self._prepare_pair((x, y)))
 
     def _evaluate(self, inputs, labels, hooks: CallbackList | None = None) -> dict[str, float]:
         totals = Totals(self.model.training)
         if hooks:
             hooks.call("on_test_begin", {})
-        for results in self._infer(inputs, labels):
+        for results in self._infer(inputs, labels, self._inference_runner()):
             totals.add(results, labels)
         if hooks:
             hooks.call("on_test_end", totals.evaluation())
         return totals.evaluation()
 
     def predict(self, x) -> np.ndarray:
-        """The model's output for every sample, [N, ...]. Changes nothing."""
+        """The model's output for every sample, [N, ...]. Changes nothing.
+
+        A stateful model sees x as a stream from its beginning; the trainer's own stream stays where it is.
+        """
+        return self._predict(x, self._inference_runner())
+
+    def predict_stream(self, x) -> np.ndarray:
+        """As predict(), for the next samples of the trainer's own stream: goes on from the state that the samples before have
+        left, and keeps the one that these leave. It changes nothing else. Without state it is predict()."""
+        return self._predict(x, self._runner)
+
+    def reset_state(self) -> None:
+        """The next sample is the first of a new stream: the state of the model's own ops begins anew with it, and nothing else.
+
+        For a model converted with stateful=True; others begin anew with every sample.
+        """
+        self._runner.begins_stream = True
+
+    def _predict(self, x, runner: StepRunner) -> np.ndarray:
         inputs = prepare_inputs(self.model, x)
         label = self.model.label
         labels = np.zeros((len(inputs[0]), *label.shape[1:]), label.dtype)
-        parts = [r.outputs[r.rows != PADDING] for r in self._infer(inputs, labels)]
-        return np.concatenate(parts)
+        return np.concatenate([r.outputs[r.rows != PADDING] for r in self._infer(inputs, labels, runner)])
 
-    def _infer(self, inputs, labels):
+    def _infer(self, inputs, labels, runner: StepRunner):
+        self._check_whole_batches(len(labels))
         rows = batches(np.arange(len(labels)), self.model.batch_size)
-        return self._runner.run(inputs, labels, rows, self.config.control(0.0), np.zeros(len(rows), np.float32))
+        return runner.run(inputs, labels, rows, self.config.control(0.0), np.zeros(len(rows), np.float32))
+
+    def _inference_runner(self) -> StepRunner:
+        """What runs samples that are to change nothing. State cannot be written from outside of TFLM, so that a model that
+        keeps some gets another interpreter, with the weights of now."""
+        if not self.model.stateful:
+            return self._runner
+        return StepRunner(Session(self.model.with_values(self._values()), self._arena_bytes), self.model.training)
+
+    def _check_shuffle(self, shuffle: bool | None) -> bool:
+        if shuffle and self.model.stateful:
+            raise ConfigError("the model keeps state from sample to sample, so that samples cannot be shuffled; leave shuffle out, "
+                              "or convert the model with stateful=False")
+        return not self.model.stateful if shuffle is None else bool(shuffle)
+
+    def _check_whole_batches(self, samples: int) -> None:
+        """Each place in the batch of a stateful model has a state of its own, that of its stream."""
+        batch = self.model.batch_size
+        if self.model.stateful and samples % batch:
+            raise DataError(f"{samples} samples are not a whole number of batches of {batch}: a model that keeps state has a "
+                            "stream in every place of the batch; give all of them as many samples")
 
     def _prepare_pair(self, pair):
         if pair is None:
@@ -199,7 +247,7 @@ class Trainer:
                 if record.role != metadata.STATE]
 
     def set_weights(self, values) -> None:
-        """Replaces the trained tensors; the running maxima and the step count stay.
+        """Replaces the trained tensors; the running maxima and the step count stay. A stateful model begins a new stream.
 
         Raises DataError for other shapes, and for values that are no finite float32.
         """
@@ -219,7 +267,7 @@ class Trainer:
         return f"array {number} ({self.model.training.layers[record.layer - 1].name}, {metadata.ROLES[record.role]})"
 
     def reset(self) -> None:
-        """Back to the exported weights, step 0."""
+        """Back to the exported weights, step 0, and the beginning of a stream."""
         self._start(self.model.data, step=0)
 
     def save_weights(self, path: str | os.PathLike, *, overwrite: bool = False) -> pathlib.Path:
@@ -232,6 +280,8 @@ class Trainer:
 
     def load_weights(self, path: str | os.PathLike) -> None:
         """Reads a weight record of this model, or the newest one in a dump of a device's weight storage.
+
+        A stateful model begins a new stream: its state is not in the record.
 
         Raises ModelError if it is damaged, of another model, or holds weights that are not finite. Running maxima may be
         anything: the next step replaces them.

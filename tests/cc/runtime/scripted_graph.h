@@ -23,8 +23,9 @@ class ScriptedGraph {
   static constexpr uint64_t kForwardMacs = 100, kBackwardMacs = 26;
 
   explicit ScriptedGraph(int32_t batch = 1, LossKind loss = LossKind::kSparseCategoricalCrossentropy,
-                         uint32_t metadata_version = wire::MetadataHeader::kLatestVersion)
+                         uint32_t metadata_version = wire::MetadataHeader::kLatestVersion, bool keeps_state = false)
       : batch(batch),
+        keeps_state(keeps_state),
         is_sparse(loss == LossKind::kSparseCategoricalCrossentropy),
         x(batch * kInputs),
         classes(batch),
@@ -35,6 +36,7 @@ class ScriptedGraph {
         statistics((1 + kLayers) * batch * kStatisticsFields),
         variables{std::vector<float>(6), std::vector<float>(8), std::vector<float>(1 + kLayers)} {
     inputs = {View(x), is_sparse ? View(classes) : View(targets), View(control)};
+    if (keeps_state) inputs.push_back({&reset_state, 1, ElementType::kOther});
     outputs = {View(y), View(loss_value), View(statistics), View(variables[0]), View(variables[1]), View(variables[2])};
     WriteMetadata(loss, metadata_version);
   }
@@ -64,6 +66,9 @@ class ScriptedGraph {
   }
 
   int32_t batch;
+  bool keeps_state;
+  uint8_t reset_state = 7;
+  std::vector<int> state_resets;  // what the request for a reset was in all invokes
   bool is_sparse;
   std::vector<float> x;
   std::vector<int32_t> classes;
@@ -99,6 +104,7 @@ class ScriptedGraph {
       is_reset_ = false;
     }
     rates.push_back(control[0]);
+    if (keeps_state) state_resets.push_back(reset_state);
     std::fill(statistics.begin(), statistics.end(), 0.0f);
     for (int32_t b = 0; b < batch; ++b) Report(b, SampleStatus::kInference, 0, 0, 0, 0);
     return on_invoke();
@@ -117,6 +123,10 @@ class ScriptedGraph {
     writer.Put(wire::MetadataHeader::kOriginalTensors, 10);
     writer.Put(wire::MetadataHeader::kForwardMacs, kForwardMacs);
     writer.PutPositions(1, 1);
+    if (keeps_state) {
+      writer.Put(wire::MetadataHeader::kModelState, 2);
+      writer.Put(wire::MetadataHeader::kResetStateInput, 3);
+    }
     // s_min 0.5, s_max 1, zeta 0.8, d 0 to 2, threshold 0.5, decay 1
     writer.PutConfig({0, 0x3f000000, 0x3f800000, 0x3f4ccccd, 0, 0x40000000, 0x3f000000, 0x3f800000});
     writer.AddLayer({1, 5, 2, 0, LayerGradOptions::kUpdatesWeights, kFirst});

@@ -125,6 +125,7 @@ TEST_CASE("without Init every call says so") {
   CHECK(trainer.Step(0) == Status::kNotInitialized);
   CHECK(trainer.Step(Span<const float>()) == Status::kNotInitialized);
   CHECK(trainer.Predict() == Status::kNotInitialized);
+  CHECK(trainer.ResetState() == Status::kNotInitialized);
   CHECK(trainer.SetLearningRate(0.1f) == Status::kNotInitialized);
   CHECK(trainer.SetConfig({}) == Status::kNotInitialized);
   CHECK(trainer.Reset() == Status::kNotInitialized);

@@ -303,6 +303,25 @@ TEST_CASE("settings that SetConfig would refuse are damage") {
   CHECK_FALSE(is_refused(0, 0x7fc00000));  // the learning rate, which is not looked at
 }
 
+TEST_CASE("whether the model keeps state is known since version 3") {
+  for (const uint32_t state : {0u, 1u, 2u, 3u}) {
+    CAPTURE(state);
+    std::vector<uint8_t> entry = ScriptedGraph(1, LossKind::kSparseCategoricalCrossentropy, 3, true).entry;
+    Set(&entry, wire::Offset(wire::MetadataHeader::kModelState), state, 2);
+    SignCrc(&entry);
+    TrainingMetadata metadata;
+    const Status status = metadata.Parse({entry.data(), static_cast<int32_t>(entry.size())});
+    CHECK(status == (state > 2 ? Status::kMetadataDamaged : Status::kOk));
+    if (state > 2) continue;
+    CHECK(metadata.keeps_state() == (state == 2));
+    CHECK(metadata.reset_state_input() == (state == 2 ? 3 : -1));
+  }
+  const ScriptedGraph older(1, LossKind::kSparseCategoricalCrossentropy, 2);
+  TrainingMetadata metadata;
+  REQUIRE(metadata.Parse(older.metadata()) == Status::kOk);
+  CHECK_FALSE(metadata.keeps_state());
+}
+
 TEST_CASE("multiply-accumulates have 64 bits") {
   std::vector<uint8_t> entry = GoodEntry();
   Set(&entry, 48, 3, 4);

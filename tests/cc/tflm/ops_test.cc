@@ -48,7 +48,7 @@ bool SameBits(const CaseTensor& a, const CaseTensor& b) {
 
 bool Changes(const CaseTensor& tensor) { return tensor.is(CaseTensor::kOutput) || tensor.is(CaseTensor::kMutable); }
 
-double At(const CaseTensor& tensor, size_t i) { return tensor.is_int() ? tensor.ints[i] : tensor.floats[i]; }
+double At(const CaseTensor& tensor, size_t i) { return tensor.is_int() ? double{1} * tensor.ints[i] : double{tensor.floats[i]}; }
 
 // Records the names of what RegisterTinyPropOps adds.
 struct RecordingResolver {

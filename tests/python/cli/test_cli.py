@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from stateful_models import lstm
 from typer.testing import CliRunner
 
 import tflm_tinyprop as tp
@@ -51,6 +52,14 @@ def test_convert_train_evaluate_inspect(run, files):
     content = json.loads(run("inspect", trainable, "--format", "json"))
     assert content["configuration"]["s_min"] == 0.25
     assert content["arena_bytes"]["training"] > content["arena_bytes"]["inference"] > 0
+
+
+def test_a_stateful_model(run, tmp_path):
+    (tmp_path / "lstm.tflite").write_bytes(lstm())
+    output = run("convert", tmp_path / "lstm.tflite", tmp_path / "m.tflite", "--trainable-layers", "last",
+                 "--loss", "mean_squared_error", "--stateful")
+    assert "kept (stateful)" in output
+    assert tp.load(tmp_path / "m.tflite").stateful
 
 
 def test_training_continues_from_saved_weights(run, files):

@@ -4,10 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from stateful_models import lstm
 from typer.testing import CliRunner
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.cli.app import app
+from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.firmware import TARGETS
 from tflm_tinyprop.models.tiny_models import dense_classifier
 
@@ -80,3 +82,16 @@ def test_wrong_arguments_of_the_function(firmware_model, tmp_path):
     with pytest.raises(tp.ModelError, match="takes a TrainableModel"):
         tp.embed(firmware_model.data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_firmware_is_fed_with_one_stream(tmp_path):
+    """A model that keeps state has a stream in every place of its batch."""
+    for batch_size in (1, 2):
+        model = tp.convert(lstm(batch=batch_size), trainable_layers=["last"], loss="mean_squared_error", batch_size=batch_size,
+                           stateful=True)
+        if batch_size == 1:
+            tp.embed(model, tmp_path / "one")
+        else:
+            with pytest.raises(ModelError, match="state in each of the 2 places .*batch_size=1, or with stateful=False"):
+                tp.embed(model, tmp_path / "two")
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]

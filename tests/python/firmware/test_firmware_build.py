@@ -10,7 +10,9 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from stateful_models import delayed
 
+import tflm_tinyprop as tp
 from tflm_tinyprop.format.metadata import ENTRY
 
 CROSS = "arm-none-eabi-"
@@ -107,6 +109,20 @@ def test_both_namespaces_of_tflm(folders, stand_ins, tmp_path):
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(compile_source, sources))
+
+
+@pytest.mark.parametrize("namespace", [[], [NEW_NAMESPACE]])
+def test_a_model_with_resource_variables(namespace, tmp_path, stand_ins, folders):
+    model = tp.convert(delayed(), trainable_layers=["last"], loss="mean_squared_error", stateful=True)
+    firmware = tp.embed(model, tmp_path / "firmware")
+    assert {"AddIf", "AddVarHandle", "AddReadVariable", "AddAssignVariable"} < set(firmware.ops)
+    assert "AddCallOnce" not in firmware.ops
+    folder = tmp_path / "firmware"
+    compile_only(folder / "app/tinyprop_app.cc", tmp_path, *namespace, "-isystem", stand_ins[0], f"-I{folder / 'library'}",
+                 f"-I{folder / 'app'}")
+    used = run(f"{CROSS}nm", "--undefined-only", "--demangle", tmp_path / "tinyprop_app.cc.o")
+    assert "MicroResourceVariables::Create(" in used
+    assert "MicroResourceVariables" not in (folders["generic"] / "app/tinyprop_app.cc").read_text()
 
 
 def test_with_a_weight_store(folders, tflm_include, tmp_path):

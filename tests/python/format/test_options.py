@@ -34,6 +34,7 @@ CASES = [
     (options.SOFTMAX_GRAD, options.SoftmaxGradOptions(2.0), "0100 0800 00000040"),
     (options.REDUCE_MAX_GRAD, options.ReduceGradOptions(1, 2), "0100 0600 01 02"),
     (options.SCATTER_ADD, options.ScatterAddOptions(258), "0100 0600 0201"),
+    (options.RESET_STATE, options.ResetStateOptions(258, 1), "0100 0800 0201 0100"),
 ]
 
 UNKNOWN = [

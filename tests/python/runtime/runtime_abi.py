@@ -13,6 +13,7 @@ OK, NOT_TRAINABLE, METADATA_DAMAGED, METADATA_NEWER = 0, 2, 3, 4
 HEADER_FIELDS = (
     "fingerprint", "batch_size", "loss", "layers", "variables", "model_inputs", "model_outputs", "label_input",
     "control_input", "loss_output", "statistics_output", "first_variable_output", "forward_macs", "backward_macs",
+    "keeps_state", "reset_state_input",
 )
 
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from runtime_abi import METADATA_DAMAGED, METADATA_NEWER, NOT_TRAINABLE, OK, parse_metadata
+from stateful_models import lstm
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.format import metadata
@@ -19,9 +20,11 @@ def models():
     yield tp.convert(dense, config=config)
     yield tp.convert(dense, trainable_layers=1, batch_size=4, loss="mean_squared_error")
     yield tp.convert(conv, loss="categorical_crossentropy", batch_size=2)
+    for stateful in (False, True):
+        yield tp.convert(lstm(), trainable_layers=["last"], loss="mean_squared_error", stateful=stateful)
 
 
-@pytest.fixture(scope="module", params=range(3))
+@pytest.fixture(scope="module", params=range(5))
 def training(request):
     return list(models())[request.param].training
 
@@ -30,7 +33,8 @@ def test_every_field(training):
     status, fields = parse_metadata(training.pack())
     assert status == OK
     for name in ("fingerprint", "batch_size", "loss", "model_inputs", "model_outputs", "label_input", "control_input",
-                 "loss_output", "statistics_output", "first_variable_output", "forward_macs", "backward_macs"):
+                 "loss_output", "statistics_output", "first_variable_output", "forward_macs", "backward_macs",
+                 "keeps_state", "reset_state_input"):
         assert fields[name] == getattr(training, name), name
     assert fields["layers"] == [(r.name, r.gradients, r.update_macs, r.hand_down_macs) for r in training.layers]
     assert fields["variables"] == [v.elements for v in training.variables]

@@ -3,7 +3,13 @@
 #include <new>
 #include <utility>
 
+{% if resource_variables %}
+#include "tensorflow/lite/micro/micro_allocator.h"
+{% endif %}
 #include "tensorflow/lite/micro/micro_interpreter.h"
+{% if resource_variables %}
+#include "tensorflow/lite/micro/micro_resource_variable.h"
+{% endif %}
 #include "tensorflow/lite/schema/schema_generated.h"
 #include "tflm_tinyprop/trainer.h"
 #include "tflm_tinyprop/weight_store.h"
@@ -58,7 +64,13 @@ bool StartInterpreter(const api::Model* model) {
     return false;
   }
   if (!AddOps(&resolver.Make())) return false;  // TFLM has said why
+{% if resource_variables %}
+  api::MicroAllocator* const allocator = api::MicroAllocator::Create(arena, kArenaBytes);
+  if (allocator == nullptr) return false;
+  interpreter.Make(model, *resolver, allocator, api::MicroResourceVariables::Create(allocator, {{ resource_variables }}));
+{% else %}
   interpreter.Make(model, *resolver, arena, kArenaBytes);
+{% endif %}
   if (interpreter->AllocateTensors() != api::kOk) {
     TINYPROP_LOG("AllocateTensors failed with an arena of %u bytes", static_cast<unsigned>(kArenaBytes));
     return false;

@@ -3,6 +3,7 @@
 #define TFLM_STAND_IN_MICRO_INTERPRETER_H_
 
 #include "tensorflow/lite/micro/micro_op_resolver.h"
+#include "tensorflow/lite/micro/micro_resource_variable.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 
 TFLM_CC_BEGIN
@@ -11,6 +12,8 @@ class MicroInterpreter {
  public:
   MicroInterpreter(const Model* model, const MicroOpResolver& op_resolver, uint8_t* tensor_arena,
                    size_t tensor_arena_size);
+  MicroInterpreter(const Model* model, const MicroOpResolver& op_resolver, MicroAllocator* allocator,
+                   MicroResourceVariables* resource_variables);
   ~MicroInterpreter();  // TFLM's is not trivial either
 
   TfLiteStatus AllocateTensors();
