@@ -2,6 +2,7 @@
 # packages, the plugin. Stamp files keep that from being repeated.
 PYTHON ?= python3.11
 JOBS ?= 2
+FUZZ_MINUTES ?= 10
 export PYTHON
 
 SETUP := tools/setup.sh
@@ -18,7 +19,7 @@ TEST_ENVIRONMENT = TINYPROP_TEST_ABI=$(abspath build/cc/libtinyprop_test_abi.so)
   TINYPROP_TFLM_WHEELS=$(abspath build/wheels) TINYPROP_FIRMWARE=$(abspath build/firmware)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo study docs generate test cc-test sanitize firmware firmware-test firmware-tflm py-test mutants \
+.PHONY: help build demo study docs generate test cc-test sanitize fuzz firmware firmware-test firmware-tflm py-test mutants \
   bench bench-arm sizes bazel-test clean debian-build debian-test debian-arm debian-bench debian-clang
 
 help: ## this list
@@ -37,6 +38,11 @@ cc-test: debian-test ## C++ tests
 sanitize: debian-test debian-clang ## C++ tests under AddressSanitizer and UndefinedBehaviorSanitizer, gcc's and clang's
 	@$(call ctest,build/sanitize,-DTINYPROP_SANITIZE=ON)
 	@$(call ctest,build/sanitize-clang,-DTINYPROP_SANITIZE=ON -DCMAKE_CXX_COMPILER=clang++)
+
+fuzz: build debian-clang ## fuzz targets and damaged files, for FUZZ_MINUTES in all (10); findings in build/fuzz/findings
+	@cmake -S . -B build/fuzz -DTINYPROP_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++ > /dev/null && \
+	cmake --build build/fuzz --parallel $(JOBS) --target fuzz_targets > /dev/null
+	$(VENV_BIN)/python tests/fuzz/run.py --minutes $(FUZZ_MINUTES) $(FUZZ_OPTIONS)
 
 py-test: build cc-test firmware $(TFLM_WHEELS) ## Python tests, those of the firmware among them
 	$(TEST_ENVIRONMENT) $(VENV_BIN)/python -m pytest -n 2 --dist loadfile
