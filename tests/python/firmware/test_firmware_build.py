@@ -172,3 +172,51 @@ def test_the_self_test_notices(driver, firmware_model, tmp_path, fault):
     assert FAULTS[fault] in result.stdout
     assert result.returncode == (0 if fault == "none" else 1), result.stdout
     assert ("passed" in result.stdout) == (fault == "none")
+
+
+STEPS = 5195  # of the first lengths at which the last steps had a rate of 0
+
+
+@pytest.fixture(scope="session")
+def app(folders, stand_ins, tmp_path_factory):
+    """Function: the generated training loop of STEPS steps with a peak rate, as a program (app_driver.cc)."""
+    folder, out = folders["generic"], tmp_path_factory.mktemp("app")
+    options = [*FIRMWARE, *WARNINGS, "-O1", "-isystem", stand_ins[0], f"-I{folder / 'library'}"]
+    sources = [source for part in ("runtime", "core") for source in sorted((folder / "library/cc" / part).glob("*.cc"))]
+    library = [out / f"{source.parent.name}_{source.name}.o" for source in sources]
+    for source, target in zip(sources, library, strict=True):
+        run("g++", *options, "-c", source, "-o", target)
+
+    def make(peak: str):
+        own = tmp_path_factory.mktemp("own")
+        for source in (folder / "app").iterdir():
+            if source.name not in ("tinyprop_user.cc", "tinyprop_self_test.cc", "tinyprop_model.cc"):
+                shutil.copy(source, own)
+        user = (own / "tinyprop_user.h").read_text()
+        for old, new in (("kKeepWeights = false", "kKeepWeights = true"), ("kTrainingSteps = 200", f"kTrainingSteps = {STEPS}"),
+                         ("kPeakLearningRate = 0.02f", f"kPeakLearningRate = {peak}"), ("kSaveEvery = 100", "kSaveEvery = 1000")):
+            assert old in user
+            user = user.replace(old, new)
+        (own / "tinyprop_user.h").write_text(user)
+        # The interpreter is played: it needs no ops.
+        (own / "tinyprop_ops.h").write_text(
+            '#include "tensorflow/lite/micro/micro_op_resolver.h"\nnamespace tinyprop_app {\n'
+            "struct OpResolver : tinyprop::api::MicroOpResolver {};\ninline bool AddOps(OpResolver*) { return true; }\n}\n")
+        run("g++", *options, "-Wno-unused-parameter", f"-I{own}", stand_ins[1].parent / "app_driver.cc", own / "tinyprop_app.cc",
+            own / "tinyprop_text.cc", *library, "-o", own / "app")
+        return own / "app"
+
+    return make
+
+
+@pytest.mark.parametrize(("peak", "trained"), [("0.02f", STEPS), ("0.0f", 0)])
+def test_the_training_loop_ends_with_a_save(app, firmware_model, tmp_path, peak, trained):
+    """Also at a rate of 0, with which no step counts as training."""
+    entry = tmp_path / "entry"
+    entry.write_bytes(firmware_model.graph.metadata[ENTRY])
+    sizes = [firmware_model.inputs[0].size, firmware_model.classes, STEPS + 10]
+    result = subprocess.run([app(peak), entry, *map(str, sizes)], capture_output=True, text=True)
+    lines = result.stdout.splitlines()
+    assert result.returncode == 0, result.stdout
+    assert lines[-2:] == [f"weights of step {trained} saved", "training finished"]
+    assert sum(line.startswith("weights of step ") for line in lines) == STEPS // 1000 + 1
