@@ -16,7 +16,7 @@ import numpy as np
 
 from tflm_tinyprop.conversion.fusing import FUSIBLE, Fuser
 from tflm_tinyprop.conversion.keras_constants import Origin, merge_equal_origins, weights_to_constants
-from tflm_tinyprop.conversion.keras_weights import KerasWeight, is_keras_model, keras_weights, part_of, unique
+from tflm_tinyprop.conversion.keras_weights import KerasWeight, flat_layers, keras_weights, part_of, unique
 from tflm_tinyprop.conversion.layer_kinds import KINDS, is_layer, kernel_of, layouts_of
 from tflm_tinyprop.conversion.rules import fused_activation
 from tflm_tinyprop.conversion.source import SourceModel
@@ -35,6 +35,7 @@ def import_keras(model, batch_size: int, batch_norm: str = "fold") -> SourceMode
     of their own. The model itself is not changed.
     """
     _check_inputs(model, batch_size)
+    _check_types(model)
     weights = [weight for weight in keras_weights(model) if weight.variable.dtype == "float32"]
     graph = read_graph(_convert(model, weights, batch_size), f"the conversion of Keras model '{model.name}'")
     *given, barrier = graph.inputs[len(model.inputs):]
@@ -124,6 +125,18 @@ def _check_inputs(model, batch_size: int) -> None:
             )
 
 
+def _check_types(model) -> None:
+    """A model of mixed precision, or quantised by Keras, has ops that neither TFLite nor TFLM has."""
+    for layer in flat_layers(model):
+        mode = getattr(layer.dtype_policy, "quantization_mode", None)
+        if mode or layer.compute_dtype in ("float16", "bfloat16", "float64"):
+            raise ModelError(
+                f"layer '{layer.name}' of Keras model '{model.name}' computes in {mode or layer.compute_dtype}, and only float32 "
+                "can be converted: build the model again under keras.config.set_dtype_policy('float32') and copy the weights "
+                "with set_weights()"
+            )
+
+
 def _convert(model, weights: Sequence[KerasWeight], batch_size: int) -> bytes:
     """A .tflite whose inputs are the model's, then the weights, then the barrier, and whose batch is fixed."""
     import keras
@@ -148,7 +161,10 @@ def _convert(model, weights: Sequence[KerasWeight], batch_size: int) -> bytes:
     ]
     # The converter writes notes for its developers to stdout and stderr.
     with captured_output([]):
-        traced = tf.function(call, autograph=False).get_concrete_function(*signature_of_call)
+        try:
+            traced = tf.function(call, autograph=False).get_concrete_function(*signature_of_call)
+        except Exception as error:  # whatever the model's layers raise
+            raise ModelError(f"Keras model '{model.name}' cannot be called with batch {batch_size}: {error}") from error
         converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], tf.Module())
         converter.experimental_lower_to_saved_model = False  # which would take four times as long
         try:

@@ -37,12 +37,16 @@ def _skip_reshaped_reshapes(graph: Graph) -> None:
     graph.ops = [op for op in graph.ops if op.kind != "RESHAPE" or op.outputs[0] in read]
 
 
+# Of ops whose first version TensorFlow Lite does not know; TFLM looks at none.
+_VERSIONS = {"BROADCAST_TO": 2}
+
+
 def _append(graph: Graph, kind: str, inputs: list[int], output: int | tuple[int, ...], of: Op, raw) -> int:
     """output: the tensor to write, or the shape of a new one of the type of what the op `of` writes."""
     if isinstance(output, tuple):
         result = graph.tensors[of.outputs[0]]
         output = graph.add_tensor(Tensor(f"{result.name}/{kind.lower()}_{len(graph.tensors)}", output, result.dtype))
-    graph.ops.append(Op(kind, inputs, [output], raw=raw))
+    graph.ops.append(Op(kind, inputs, [output], version=_VERSIONS.get(kind, 1), raw=raw))
     return output
 
 

@@ -222,3 +222,30 @@ def test_files_that_are_no_keras_models(tmp_path):
     (tmp_path / "text.h5").write_text("none")
     with pytest.raises(ModelError, match=r"text.h5 is not a model that Keras \S+ can load: .*load_model"):
         tp.convert(tmp_path / "text.h5")
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "float64"])
+def test_a_model_that_does_not_compute_in_float32(keras, policy):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="half", dtype=policy)])
+    with pytest.raises(ModelError, match=rf"layer 'half'.*computes in {policy[-7:]}.*set_dtype_policy\('float32'\)"):
+        tp.convert(model)
+
+
+def test_a_model_that_keras_has_quantised(keras):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="small")])
+    model.get_layer("small").quantize("int8")
+    with pytest.raises(ModelError, match="layer 'small'.*computes in int8"):
+        tp.convert(model)
+
+
+def test_a_model_that_cannot_be_called(keras):
+    @keras.saving.register_keras_serializable("tests")
+    class Broken(keras.layers.Layer):
+        def call(self, x):
+            if x.shape[0] is not None:
+                raise ValueError("batches of one are not for me")
+            return x
+
+    model = keras.Sequential([keras.Input((4,)), Broken(), keras.layers.Dense(2)])
+    with pytest.raises(ModelError, match="(?s)cannot be called with batch 1: .*not for me"):
+        tp.convert(model)

@@ -78,6 +78,7 @@ LAYERS = {
     "dilated_conv_1d": ((12, 3), lambda k: [k.layers.Conv1D(4, 3, dilation_rate=2, padding="same", activation="relu")]),
     "prelu": ((6, 6, 2), lambda k: [k.layers.Conv2D(3, 3), k.layers.PReLU(alpha_initializer="normal")]),
     "layer_normalization": ((6,), lambda k: [k.layers.Dense(5), k.layers.LayerNormalization()]),
+    "up_sampling": ((4, 4, 2), lambda k: [k.layers.Conv2D(2, 3, padding="same"), k.layers.UpSampling2D(2)]),
     "batch_norms": ((7, 7, 2), lambda k: [
         k.layers.BatchNormalization(), k.layers.Conv2D(4, 3, use_bias=False), k.layers.BatchNormalization(scale=False),
         k.layers.ReLU(6.0), k.layers.DepthwiseConv2D(3, activation="relu"), k.layers.BatchNormalization(center=False)]),
@@ -106,6 +107,20 @@ def test_outputs_are_those_of_keras(keras, name):
     x = (2 * np.random.default_rng(2).normal(size=(2 * BATCH, *LAYERS[name][0]))).astype(np.float32)
     expected = np.asarray(model(x, training=False))
     np.testing.assert_allclose(tp.Trainer(converted).predict(x), expected, atol=1e-4 * np.abs(expected).max(), rtol=0)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_exported_file_runs_in_tensorflow_lite(keras, name):
+    """By its signature, with the names that Keras gives the inputs."""
+    import tensorflow as tf
+
+    model = build(keras, name)
+    exported = tp.Trainer(tp.convert(model, trainable_layers=1, loss="mse", batch_size=BATCH, verify=False)).to_tflite()
+    runner = tf.lite.Interpreter(model_content=exported).get_signature_runner("serving_default")
+    x = np.random.default_rng(2).normal(size=(BATCH, *LAYERS[name][0])).astype(np.float32)
+    expected = np.asarray(model(x, training=False))
+    actual = runner(**{model.inputs[0].name: x})["output_0"]
+    np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max(), rtol=0)
 
 
 @pytest.mark.parametrize("name", LAYERS)
