@@ -72,4 +72,20 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
   return trained;
 }
 
+int32_t KeepOpenSamples(const LayerPosition& position, Span<const int32_t> gate, Span<float> delta, Statistics statistics) {
+  const int32_t batch = gate.size;
+  const int32_t n = delta.size / batch;
+  int32_t open = 0;
+  for (const int32_t status : gate) open += IsOpen(status) ? 1 : 0;
+  for (int32_t b = 0; b < batch && open > 0; ++b) {
+    LayerStatistics& row = statistics.layer(position.row, b);
+    if (IsOpen(gate[b])) {
+      row.macs += row.gradients_kept * static_cast<float>(position.macs_per_gradient);
+    } else {
+      KeepTopK(0, delta.subspan(b * n, n));
+    }
+  }
+  return open;
+}
+
 }  // namespace tinyprop

@@ -39,6 +39,11 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
                       const LayerTensors& tensors, Span<int32_t> gate, float* running_maximum,
                       Statistics statistics);
 
+// For a delta that SparsifyDelta has made sparse before, in the same step: sets those of samples whose gate has closed since
+// to zero, and adds macs_per_gradient for every gradient kept of the others to row l of the statistics. Returns the number
+// of samples whose gate is open; if there are none, nothing is changed.
+int32_t KeepOpenSamples(const LayerPosition& position, Span<const int32_t> gate, Span<float> delta, Statistics statistics);
+
 }  // namespace tinyprop
 
 #endif  // TINYPROP_CC_CORE_SPARSIFY_H_

@@ -122,19 +122,20 @@ struct LayerGradOptions {
   static constexpr uint8_t kSharesDecision = 1;
   static constexpr uint8_t kUpdatesWeights = 2;
   static constexpr uint8_t kUpdatesBias = 4;
+  static constexpr uint8_t kOnlyUpdates = 16;
   static constexpr uint16_t kBytes[] = {6};  // of each version, from 1 on
 
   uint8_t fused_activation = 0;  // fused activation that delta still has to be masked by; 0 if the loss op has done it
   uint8_t flags = 0;  // flags
   uint16_t layer = 0;  // l, row of the statistics and of the state, >= 1
-  uint16_t layers_above = 0;  // L - l
+  uint16_t layers_above = 0;  // layers above
 };
 static_assert(offsetof(LayerGradOptions, fused_activation) == 0, "fused_activation");
 static_assert(offsetof(LayerGradOptions, flags) == 1, "flags");
 static_assert(offsetof(LayerGradOptions, layer) == 2, "layer");
 static_assert(offsetof(LayerGradOptions, layers_above) == 4, "layers_above");
 constexpr bool IsKnown(const LayerGradOptions& o) {
-  return o.fused_activation <= 3 && o.flags <= 7 && o.layer >= 1;
+  return o.fused_activation <= 3 && (o.flags & ~23) == 0 && o.layer >= 1;
 }
 
 // Window, a part of custom options.

@@ -32,6 +32,9 @@ LayerGradTensors CheckedTensors(TensorChecker* check, api::Context* context, con
                  "needs variable weights and its input to update weights");
   check->Require(!updates_bias || (t[T::kBias].exists() && t[T::kBias].data() == nullptr),
                  "needs a variable bias to update it");
+  check->Require(!Has(options, LayerGradOptions::kOnlyUpdates) ||
+                     (options.fused_activation == 0 && !t[T::kInputDelta].exists()),
+                 "masks no delta and hands none down where it only updates");
   check->Require(t[T::kOutput].exists() || options.fused_activation == 0,
                  "needs its output for the gradient of the fused activation");
   return t;
@@ -73,10 +76,11 @@ bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, 
   const Span<int32_t> gate = t[T::kGate].ints();
   float* const running_maximum = &t[T::kState].float_data()[position.shares_decision ? 0 : options.layer];
   const Statistics statistics = {t[T::kStatistics].float_data(), gate.size};
-  if (SparsifyDelta(control, position, static_cast<Activation>(options.fused_activation), tensors, gate,
-                    running_maximum, statistics) == 0) {
-    return false;
-  }
+  const int32_t open = Has(options, LayerGradOptions::kOnlyUpdates)
+                           ? KeepOpenSamples(position, gate, tensors.delta, statistics)
+                           : SparsifyDelta(control, position, static_cast<Activation>(options.fused_activation), tensors,
+                                           gate, running_maximum, statistics);
+  if (open == 0) return false;
   params->step = control.StepSize(gate.size);
   params->delta = tensors.delta.data;
   params->input = tensors.input.data;

@@ -44,7 +44,7 @@ void CheckSizes(TensorChecker* check, const LayerGradOptions& options, const Lay
 // For Invoke: the tensors without any check.
 LayerGradTensors TensorsOf(api::Context* context, const api::Node* node);
 
-// For Invoke: makes delta sparse and fills in what does not depend on the kind of layer. macs: weights that a kept
+// For Invoke: makes delta sparse, unless it is already (kOnlyUpdates), and fills in what does not depend on the kind of layer. macs: weights that a kept
 // gradient meets, in the hand-down and again in the update.
 // Returns false if no sample's gate is open: the op is done then.
 bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& tensors, int32_t macs,

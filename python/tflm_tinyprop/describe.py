@@ -22,7 +22,8 @@ class LayerInfo:
     """One layer with weights.
 
     Multiply-accumulates are per sample, backward ones of full backpropagation. kept_bytes: activations that
-    stay in the arena for the layer's gradient; one that two layers need counts at the lower one.
+    stay in the arena for the layer's gradient; one that two layers need counts at the lower one. A layer that is called
+    several times has an entry for each call, its parameters at the first.
     """
 
     name: str
@@ -53,7 +54,7 @@ def layer_infos(model) -> list[LayerInfo]:
             op=layer.op.kind,
             input_shape=inference.tensors[layer.op.inputs[KINDS[layer.op.kind].x]].shape,
             output_shape=inference.tensors[layer.op.outputs[0]].shape,
-            parameters=sum(t.size for t in constants if t.is_constant),
+            parameters=sum(t.size for t in constants if t.is_constant) if layer.is_first_call else 0,
             trainable=bool(record and record.is_trained),
             forward_macs=forward_macs(inference, layer.op) // training.batch_size,
             backward_macs=record.backward_macs if record else 0,
@@ -76,14 +77,14 @@ def _kept_bytes(model) -> dict[int, int]:
     kept = kept_activations(model)
     claimed: set[int] = set()
     result = {}
-    gradient_ops = {}
+    read_by: dict[int, set[int]] = {}  # layer number -> what its gradient ops read
     for op in model.graph.ops:
         if op.kind.startswith(PREFIX):
             number = getattr(options.unpack(op.kind, op.custom_options), "layer", 0)
             if number:
-                gradient_ops[number] = op
+                read_by.setdefault(number, set()).update(op.inputs)
     for number, layer in enumerate(model.training.layers, start=1):
-        own = {t for t in gradient_ops[number].inputs if t in kept} - claimed
+        own = {t for t in read_by[number] if t in kept} - claimed
         claimed |= own
         result[layer.operator] = sum(kept[t] for t in own)
     return result

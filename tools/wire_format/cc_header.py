@@ -138,8 +138,10 @@ def _is_known(struct: Struct) -> list[str]:
             continue
         if member.name and member.lowest is not None and (member.type == "f32" or member.lowest > 0):
             tests.append(f"o.{member.name} >= {member.lowest}")
-        if member.name and member.largest is not None:
-            tests.append(f"o.{member.name} <= {member.largest}")
+        if member.flags:
+            tests.append(f"(o.{member.name} & ~{sum(member.flags)}) == 0")
+        elif member.name and member.highest is not None:
+            tests.append(f"o.{member.name} <= {member.highest}")
     if not tests:
         return [f"constexpr bool IsKnown(const {struct.name}&) {{ return true; }}"]
     result = textwrap.wrap(f"return {' && '.join(tests)};", 112, initial_indent="  ", subsequent_indent="         ")

@@ -10,7 +10,7 @@ from tflm_tinyprop.format.sample_status import SampleStatus
 
 OPTIONS = tuple(dict.fromkeys(op.options for op in tables.OPS))
 _GROUP_TEXTS = {
-    tables.LAYER_GRAD: "fused activation, flags, l and L - l, as at offset 4 of TinyPropFullyConnectedGrad",
+    tables.LAYER_GRAD: "fused activation, flags, l and layers above, as at offset 4 of TinyPropFullyConnectedGrad",
     tables.WINDOW: "window",
 }
 
@@ -62,6 +62,7 @@ def _flags_table() -> str:
                                 "written",
         tables.UPDATES_WEIGHTS: "updates the weights",
         tables.UPDATES_BIAS: "updates the bias",
+        tables.ONLY_UPDATES: "only updates, with the delta that an op of this layer number before it has made sparse",
     }
     return "\n".join(["| flag | meaning |", "|---|---|", *(_row(bit, texts[bit]) for bit in tables.LAYER_GRAD_FLAGS)])
 

@@ -14,8 +14,10 @@ def _value(field: Field, number: int):
     """A value of the field, unlike those of its neighbours as far as it has so many."""
     if field.type == "f32":
         return 0.25 * number
+    if field.flags:
+        return sum(bit for i, bit in enumerate(field.flags) if 40503 * number >> i & 1)
     lowest = field.lowest or 0
-    largest = field.largest or {"u8": 0xFF, "u16": 0xFFFF, "u32": 0xFFFFFFFF, "u64": 2**64 - 1}[field.type]
+    largest = field.highest or {"u8": 0xFF, "u16": 0xFFFF, "u32": 0xFFFFFFFF, "u64": 2**64 - 1}[field.type]
     return lowest + (40503 * number) % (largest - lowest + 1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tflm_tinyprop.config import CONTROL_FIELDS, TinyPropConfig
-from tflm_tinyprop.conversion.layer_kinds import graph_macs
+from tflm_tinyprop.conversion.layer_kinds import graph_macs, kernel_of
 from tflm_tinyprop.conversion.model_state import RESET_REQUEST, replace_call_once, reset_op, restore_call_once
 from tflm_tinyprop.conversion.plan import UPDATE_FLAGS, TrainingPlan
 from tflm_tinyprop.conversion.rules import RULES, GradientRequest, SharedTensors, builtin, fused_activation
@@ -89,7 +89,8 @@ class _Builder:
         return self.graph.tensors[self.plan.loss_input].shape, _FLOAT
 
     def _add_variables(self) -> None:
-        """A variable for every constant that is trained; the forward op reads it instead."""
+        """A variable for every constant that is trained; all ops read it instead."""
+        made: set[int] = set()
         for layer_plan in self.plan.layers:
             if not layer_plan.flags:
                 continue
@@ -97,13 +98,18 @@ class _Builder:
             for parameter in RULES[op.kind].parameters(self.graph, op):
                 if not layer_plan.flags & UPDATE_FLAGS[parameter.role]:
                     continue
+                # Of a further call it is the variable already.
                 initial = op.inputs[parameter.position]
+                if initial in made:
+                    continue
                 constant = self.graph.tensors[initial]
                 role = metadata.ROLES[parameter.role]
                 variable = self.graph.add_tensor(Tensor(
                     f"{layer_plan.layer.name}/{role}", constant.shape, constant.dtype, is_variable=True
                 ))
-                op.inputs[parameter.position] = variable
+                made.add(variable)
+                for reader in self.graph.ops:
+                    reader.inputs = [variable if t == initial else t for t in reader.inputs]
                 self.variables.append(VariableRecord(
                     initial, variable, constant.size, layer_plan.number, parameter.role
                 ))
@@ -168,6 +174,7 @@ class _Builder:
         path_outputs = {t for op in forward.values() for t in op.outputs}
         deltas = {self.plan.loss_input: delta}
         output_layer = self._output_layer()
+        waiting: list[GradientRequest] = []  # updates that a further call's hand-down comes before
         for index in self.plan.backward:
             op = forward[index]
             layer = self.plan.layer_of(index)
@@ -179,10 +186,11 @@ class _Builder:
                 deltas=tuple(deltas.get(t) for t in op.outputs),
                 activation_done=at_output,
                 layer=layer.number if layer else 0,
-                layers_above=len(self.plan.layers) - layer.number if layer else 0,
+                layers_above=layer.layers_above if layer else 0,
                 flags=flags | (tables.SHARES_DECISION if at_output else 0),
                 hand_down_to=tuple(t for t in RULES[op.kind].data_inputs(op) if t in path_outputs),
                 shared=shared,
+                updates_later=layer is not None and layer.updates_later,
             )
             for tensor, gradient in RULES[op.kind].emit(self.graph, request):
                 # At once rather than when the sum is needed, so that the summands' memory is free early.
@@ -190,6 +198,12 @@ class _Builder:
                     gradient if tensor not in deltas
                     else builtin.add(self.graph, deltas[tensor], gradient, f"{request.name}/input_delta_sum")
                 )
+            if request.updates_later:
+                waiting.append(request)
+            elif flags:  # the last hand-down with this layer's old weights is done
+                for other in [r for r in waiting if kernel_of(r.op) == kernel_of(op)]:
+                    RULES[other.op.kind].emit_update(self.graph, other)
+                    waiting.remove(other)
 
     @property
     def _ops_in_front(self) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tflm_tinyprop.conversion.keras_weights import unique
 from tflm_tinyprop.conversion.layer_kinds import is_layer, kernel_of
-from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.format.graph import Graph, Op
 
 # Names that the converter gives tensors itself say nothing about layers.
@@ -16,11 +15,20 @@ _ANONYMOUS = ("arith.constant", "tfl.", "StatefulPartitionedCall", "Identity", "
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A forward op with constant weights."""
+    """A forward op with constant weights: a call of a layer, which may have several.
+
+    Ops that read the same kernel are calls of one layer. name: of this call; the first has the layer's own, those after it
+    have a number behind it.
+    """
 
     name: str
     operator: int  # index in graph.ops
     op: Op
+    owner: str  # the layer's name
+
+    @property
+    def is_first_call(self) -> bool:
+        return self.name == self.owner
 
 
 def find_layers(graph: Graph, names: Mapping[int, str] | None = None) -> list[Layer]:
@@ -31,13 +39,21 @@ def find_layers(graph: Graph, names: Mapping[int, str] | None = None) -> list[La
     """
     names = names or {}
     taken: set[str] = set()
+    owners: dict[int, str] = {}  # kernel -> layer
     layers = []
     for index, op in enumerate(graph.ops):
         if not is_layer(graph, op):
             continue
-        name = names.get(kernel_of(op)) or _name_from_tensors(graph, op) or f"{op.kind.lower()}_{index}"
-        layers.append(Layer(unique(name, taken), index, op))
+        kernel = kernel_of(op)
+        name = owners.get(kernel) or names.get(kernel) or _name_from_tensors(graph, op) or f"{op.kind.lower()}_{index}"
+        name = unique(name, taken)
+        layers.append(Layer(name, index, op, owners.setdefault(kernel, name)))
     return layers
+
+
+def layer_names(layers: Sequence[Layer]) -> list[str]:
+    """Names of the layers that these are calls of, each once, in the order of their first calls."""
+    return list(dict.fromkeys(layer.owner for layer in layers))
 
 
 def _name_from_tensors(graph: Graph, op: Op) -> str | None:
@@ -48,9 +64,3 @@ def _name_from_tensors(graph: Graph, op: Op) -> str | None:
         if len(parts) >= 2 and not first.startswith(_ANONYMOUS):
             return parts[-2]
     return None
-
-
-def is_trainable(graph: Graph, layer: Layer) -> bool:
-    """True if a rule exists for the layer and has no objection to it."""
-    rule = RULES.get(layer.op.kind)
-    return rule is not None and rule.problem(graph, layer.op) is None

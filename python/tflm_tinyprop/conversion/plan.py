@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tflm_tinyprop.conversion.batch_axis import batch_axes
 from tflm_tinyprop.conversion.layer_choice import choose
-from tflm_tinyprop.conversion.layers import Layer, find_layers, is_trainable
+from tflm_tinyprop.conversion.layer_kinds import kernel_of, kind_of
+from tflm_tinyprop.conversion.layers import Layer, find_layers, layer_names
 from tflm_tinyprop.conversion.model_state import ModelState, check_not_trained_through, find_state
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.conversion.source import SourceModel
@@ -23,13 +25,19 @@ _LOSS_ALIASES = {"mse": "mean_squared_error"}
 
 @dataclasses.dataclass(frozen=True)
 class LayerPlan:
-    """A layer with weights on the backward path; number: l = 1..L from input to output."""
+    """A call of a layer with weights on the backward path; number: l = 1..L from input to output.
+
+    layers_above: layers, not calls, between this one's last call and the loss. updates_later: another call of the layer
+    hands down after this one, with the weights as they were before the step.
+    """
 
     layer: Layer
     number: int
+    layers_above: int
     flags: int  # tables.UPDATES_WEIGHTS | UPDATES_BIAS; 0 = frozen, only hands down
     unchanged: bool  # its weights are those of the Keras layer of its name
     hands_down: bool
+    updates_later: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +61,10 @@ class TrainingPlan:
         return next((p for p in self.layers if p.layer.operator == operator), None)
 
 
+class _CannotTrain(ModelError):
+    """What was asked for cannot be trained, but something else of the model may."""
+
+
 def make_plan(
     source: SourceModel,
     *,
@@ -66,25 +78,64 @@ def make_plan(
     _check_shapes(graph, batch_size)
     loss_input = _loss_input(graph, loss, batch_size)
     layers = [l for l in find_layers(graph, source.layer_names) if loss_input in _downstream(graph, {l.operator})]
-    chosen = _choose(graph, layers, trainable_layers)
-    chosen_ops = {layer.operator for layer in chosen}
-    backward = _backward_path(graph, chosen_ops, loss_input)
-    _check_path(graph, layers, backward)
-    _check_batch_axis(graph, layers, backward, batch_size)
-    _check_not_shared(graph, chosen)
+    if not layers:
+        raise ModelError("the model has no layer with weights between its input and the loss")
     state = find_state(graph, batch_size)
-    check_not_trained_through(graph, _downstream(graph, chosen_ops))
+    frame = TrainingPlan(loss, loss_input, batch_size, (), (), state, stateful and state.exists)
+    plan_for = functools.partial(_plan, source, layers, frame)
+    try:
+        return plan_for(trainable_layers)
+    except _CannotTrain as refusal:
+        raise ModelError(f"{refusal}. {_alternatives(layer_names(layers), plan_for)}") from None
+
+
+def _plan(source: SourceModel, layers: list[Layer], frame: TrainingPlan, trainable_layers) -> TrainingPlan:
+    """The frame filled in. Raises _CannotTrain with the layer at fault."""
+    graph = source.graph
+    names = layer_names(layers)
+    owners = {names[position] for position in choose(names, trainable_layers)}
+    chosen = [layer for layer in layers if layer.owner in owners]
+    for layer in chosen:
+        _check_trainable(graph, layer)
+    chosen_ops = {layer.operator for layer in chosen}
+    moved = _downstream(graph, chosen_ops)
+    backward = _backward_path(graph, moved, frame.loss_input)
+    _check_path(graph, layers, backward)
+    _check_batch_axis(graph, layers, backward, frame.batch_size)
+    _check_shared(graph, chosen)
+    check_not_trained_through(graph, moved)
     on_path = [layer for layer in layers if layer.operator in backward]
+    hands_down = {l.operator: any(t in moved for t in RULES[l.op.kind].data_inputs(l.op)) for l in on_path}
+    above = _layers_above(on_path)
     plans = tuple(
         LayerPlan(
-            layer, number,
+            layer, number, above[layer.owner],
             flags=_update_flags(source, layer) if layer.operator in chosen_ops else 0,
-            unchanged=layer.name in source.unchanged,
-            hands_down=_hands_down(graph, layer.op, chosen_ops),
+            unchanged=layer.owner in source.unchanged,
+            hands_down=hands_down[layer.operator],
+            updates_later=layer.operator in chosen_ops and any(
+                hands_down[other.operator] for other in on_path[: number - 1] if other.owner == layer.owner),
         )
         for number, layer in enumerate(on_path, start=1)
     )
-    return TrainingPlan(loss, loss_input, batch_size, plans, tuple(backward), state, stateful and state.exists)
+    return dataclasses.replace(frame, layers=plans, backward=tuple(backward))
+
+
+def _alternatives(names: list[str], plan_for: Callable[[int], TrainingPlan]) -> str:
+    """What can be trained: the longest run of last layers that can be planned."""
+    for count in range(len(names), 0, -1):
+        try:
+            plan_for(count)
+        except ModelError:
+            continue
+        return f"Layers that can be trained: {', '.join(names[-count:])} (pass trainable_layers={count} or names)."
+    return "No layer of this model can be trained."
+
+
+def _layers_above(on_path: list[Layer]) -> dict[str, int]:
+    """{layer: number of layers above it}; a layer of several calls is where its last one is."""
+    last_calls = list(dict.fromkeys(layer.owner for layer in reversed(on_path)))
+    return {owner: above for above, owner in enumerate(last_calls)}
 
 
 def check_loss(loss: str) -> str:
@@ -146,16 +197,7 @@ def _downstream(graph: Graph, operators: set[int]) -> set[int]:
     return reached
 
 
-def _choose(graph: Graph, layers: list[Layer], wanted) -> list[Layer]:
-    if not layers:
-        raise ModelError("the model has no layer with weights between its input and the loss")
-    chosen = [layers[position] for position in choose([layer.name for layer in layers], wanted)]
-    for layer in chosen:
-        _check_trainable(graph, layers, layer)
-    return chosen
-
-
-def _check_trainable(graph: Graph, layers: list[Layer], layer: Layer) -> None:
+def _check_trainable(graph: Graph, layer: Layer) -> None:
     rule = RULES.get(layer.op.kind)
     problem = (
         f"op {layer.op.kind} has no gradient yet" if rule is None else rule.problem(graph, layer.op)
@@ -163,26 +205,14 @@ def _check_trainable(graph: Graph, layers: list[Layer], layer: Layer) -> None:
     if problem is None and not rule.parameters(graph, layer.op):
         problem = "it has no constant weights"
     if problem is not None:
-        raise ModelError(
-            f"layer '{layer.name}' ({layer.op.kind}) cannot be trained: {problem}. {_alternatives(graph, layers)}"
-        )
+        raise _CannotTrain(f"layer '{layer.name}' ({layer.op.kind}) cannot be trained: {problem}")
 
 
-def _alternatives(graph: Graph, layers: list[Layer]) -> str:
-    """What can be trained: the trailing layers that all have gradients."""
-    possible = []
-    for layer in reversed(layers):
-        if not is_trainable(graph, layer):
-            break
-        possible.insert(0, layer.name)
-    if not possible:
-        return "No layer of this model can be trained."
-    return f"Layers that can be trained: {', '.join(possible)} (pass trainable_layers={len(possible)} or names)."
+def _backward_path(graph: Graph, moved: set[int], loss_input: int) -> list[int]:
+    """Ops between the loss and the first trained layer, from the output down.
 
-
-def _backward_path(graph: Graph, chosen: set[int], loss_input: int) -> list[int]:
-    """Ops between the loss and the first trained layer, from the output down."""
-    moved = _downstream(graph, chosen)  # tensors that depend on a trained weight
+    moved: tensors that depend on a trained weight.
+    """
     wanted = {loss_input}
     path = []
     for index in reversed(range(len(graph.ops))):
@@ -195,19 +225,14 @@ def _backward_path(graph: Graph, chosen: set[int], loss_input: int) -> list[int]
 
 
 def _check_path(graph: Graph, layers: list[Layer], path: list[int]) -> None:
-    layer_names = {layer.operator: layer.name for layer in layers}
+    names = {layer.operator: layer.name for layer in layers}
     for index in path:
         op = graph.ops[index]
         rule = RULES.get(op.kind)
         problem = "it has no gradient yet" if rule is None else rule.problem(graph, op)
-        if problem is None:
-            continue
-        above = [layer for layer in layers if layer.operator > index]
-        name = layer_names.get(index, graph.tensors[op.outputs[0]].name)
-        raise ModelError(
-            f"'{name}' ({op.kind}) lies between the loss and the first trained layer, and {problem}. "
-            f"{_alternatives(graph, above)}"
-        )
+        if problem is not None:
+            name = names.get(index, graph.tensors[op.outputs[0]].name)
+            raise _CannotTrain(f"'{name}' ({op.kind}) lies between the loss and the first trained layer, and {problem}")
 
 
 def _check_batch_axis(graph: Graph, layers: list[Layer], path: list[int], batch_size: int) -> None:
@@ -215,31 +240,36 @@ def _check_batch_axis(graph: Graph, layers: list[Layer], path: list[int], batch_
     axes = batch_axes(graph, batch_size) if batch_size > 1 else {}
     for layer in layers:
         if layer.operator in path and any(axes.get(t, 0) != 0 for t in RULES[layer.op.kind].data_inputs(layer.op)):
-            raise ModelError(
+            raise _CannotTrain(
                 f"layer '{layer.name}' ({layer.op.kind}) has its samples along another axis than the first, behind a TRANSPOSE; "
                 "such a layer can be trained with batch_size=1 only"
             )
 
 
-def _check_not_shared(graph: Graph, chosen: list[Layer]) -> None:
-    readers = graph.consumers()
+def _check_shared(graph: Graph, chosen: list[Layer]) -> None:
+    """Only calls of one layer may read what it trains: other readers would change with it, and add to its gradient."""
+    calls = {id(layer.op): layer.owner for layer in chosen}
     for layer in chosen:
         for parameter in RULES[layer.op.kind].parameters(graph, layer.op):
             tensor = layer.op.inputs[parameter.position]
-            if len(readers[tensor]) > 1:
-                raise ModelError(
-                    f"layer '{layer.name}' ({layer.op.kind}) shares its {metadata.ROLES[parameter.role]} "
-                    f"'{graph.tensors[tensor].name}' with another op; shared weights cannot be trained: give each "
-                    "layer its own, or leave these layers frozen"
-                )
+            for op in graph.ops:
+                uses = op.inputs.count(tensor)
+                if uses and (uses > 1 or calls.get(id(op), layer.owner) != layer.owner or not _is_call(op, layer, tensor)):
+                    raise _CannotTrain(
+                        f"layer '{layer.name}' ({layer.op.kind}) shares its {metadata.ROLES[parameter.role]} "
+                        f"'{graph.tensors[tensor].name}' with '{graph.tensors[op.outputs[0]].name}' ({op.kind}), which is not "
+                        "another call of it; give each a constant of its own, or leave the layer frozen"
+                    )
+
+
+def _is_call(op: Op, layer: Layer, tensor: int) -> bool:
+    """Whether the op is a call of the layer that reads a parameter of it as one."""
+    kind = kind_of(op)
+    return kind is not None and len(op.inputs) > kind.kernel and kernel_of(op) == kernel_of(layer.op) and (
+        tensor in (kernel_of(op), kind.bias_of(op)))
 
 
 def _update_flags(source: SourceModel, layer: Layer) -> int:
     flags = sum(UPDATE_FLAGS[p.role] for p in RULES[layer.op.kind].parameters(source.graph, layer.op))
     # The converter gives every convolution a bias; where the source has none, it stays zero.
-    return flags & ~tables.UPDATES_BIAS if layer.name in source.without_bias else flags
-
-
-def _hands_down(graph: Graph, op: Op, chosen: set[int]) -> bool:
-    moved = _downstream(graph, chosen)
-    return any(t in moved for t in RULES[op.kind].data_inputs(op))
+    return flags & ~tables.UPDATES_BIAS if layer.owner in source.without_bias else flags

@@ -58,11 +58,6 @@ class Field:
             return f"<{self.count * struct.calcsize('<' + _CODES[self.type])}x"
         return f"<{self.count}{_CODES[self.type]}" if self.count > 1 else f"<{_CODES[self.type]}"
 
-    @property
-    def largest(self) -> int | None:
-        """The largest value that is accepted, None without a limit."""
-        return sum(self.flags) if self.flags else self.highest
-
     def pack(self, value) -> bytes:
         if self.name is None:
             return bytes(self.size)
@@ -74,7 +69,9 @@ class Field:
 
     def is_known(self, value) -> bool:
         """Whether a value is one that a reader accepts."""
-        return (self.lowest is None or value >= self.lowest) and (self.largest is None or value <= self.largest)
+        if self.flags:
+            return not value & ~sum(self.flags)
+        return (self.lowest is None or value >= self.lowest) and (self.highest is None or value <= self.highest)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

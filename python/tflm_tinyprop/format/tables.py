@@ -24,8 +24,9 @@ MODEL_STATES = ("none", "reset before every sample", "kept")
 # Roles of variables.
 ROLES = ("kernel", "bias", "state")
 
-SHARES_DECISION, UPDATES_WEIGHTS, UPDATES_BIAS, KERAS_LAYER = 1, 2, 4, 8
-LAYER_GRAD_FLAGS = {SHARES_DECISION: "shares_decision", UPDATES_WEIGHTS: "updates_weights", UPDATES_BIAS: "updates_bias"}
+SHARES_DECISION, UPDATES_WEIGHTS, UPDATES_BIAS, KERAS_LAYER, ONLY_UPDATES = 1, 2, 4, 8, 16
+LAYER_GRAD_FLAGS = {SHARES_DECISION: "shares_decision", UPDATES_WEIGHTS: "updates_weights", UPDATES_BIAS: "updates_bias",
+                    ONLY_UPDATES: "only_updates"}
 
 # Custom options ---------------------------------------------------------------------------------------------
 
@@ -53,7 +54,7 @@ LAYER_GRAD = Struct("LayerGradOptions", "Options", (
           highest=len(ACTIVATIONS) - 1),
     Field("flags", "u8", "flags", flags=LAYER_GRAD_FLAGS),
     Field("layer", "u16", "l, row of the statistics and of the state, >= 1", lowest=1),
-    Field("layers_above", "u16", "L - l"),
+    Field("layers_above", "u16", "layers above"),
 ))
 
 WINDOW = Struct("WindowOptions", "Window", (

@@ -10,7 +10,7 @@ from tflm_tinyprop.format import metadata, options
 from tflm_tinyprop.format.graph import Graph
 from tflm_tinyprop.format.metadata import TrainingMetadata
 from tflm_tinyprop.format.resource_variables import IF
-from tflm_tinyprop.format.tables import SAMPLE_STATISTICS
+from tflm_tinyprop.format.tables import ONLY_UPDATES, SAMPLE_STATISTICS
 from tflm_tinyprop.format.types import check_types
 
 PREFIX = "TinyProp"  # of the custom ops
@@ -109,9 +109,14 @@ class _Check:
             self.require(op.kind == IF or all(t < training.original_tensors or t in variables for t in (*op.inputs, *op.outputs)),
                          "tensors of the forward ops")
         self.require(all(first <= layer.operator < loss for layer in training.layers), "operator index")
-        numbers = []
+        numbers, updates = [], []
         for i in own:
             op = graph.ops[i]
-            number = getattr(options.unpack(op.kind, op.custom_options), "layer", 0)
-            numbers += [number] if number else []
+            decoded = options.unpack(op.kind, op.custom_options)
+            number = getattr(decoded, "layer", 0)
+            if number and decoded.flags & ONLY_UPDATES:
+                self.require(number in numbers and number not in updates, "updates of the gradient ops")
+                updates.append(number)
+            elif number:
+                numbers.append(number)
         self.require(sorted(numbers) == list(range(1, 1 + len(training.layers))), "layers of the gradient ops")

@@ -86,7 +86,8 @@ def _update_is_finite(learning_rate: float, error, x) -> np.ndarray:
 
 class ReferenceNetwork:
     """Dense layers from input to output. Those below the first trained one only run forward; frozen
-    layers above it select and hand down like the others, and are not updated.
+    layers above it select and hand down like the others, and are not updated. The same layer may be
+    there several times: its gradients add up, and zeta damps all its calls as it does the last one.
 
     Attributes:
         running_maximum: [1 + L], of the decision, then of each layer from the first trainable one
@@ -141,6 +142,8 @@ class ReferenceNetwork:
         decision = decide(config, input_finite, loss, delta, self.running_maximum[0])
         self.running_maximum[0] = decision.running_maximum
         status = decision.status.copy()
+        last_calls = list(dict.fromkeys(id(layer) for layer in reversed(self.layers[self.first :])))
+        waiting: list[tuple[DenseLayer, np.ndarray, np.ndarray]] = []  # layer, its sparse delta, its input
 
         for row in range(depth - 1, -1, -1):
             index = self.first + row
@@ -163,18 +166,27 @@ class ReferenceNetwork:
             sparse = np.zeros_like(delta)
             for b in np.flatnonzero(trained):
                 alpha = relative_error(error[row, b], self.running_maximum[state])
-                rate[row, b] = error_propagation_rate(config, alpha, depth - 1 - row)
+                rate[row, b] = error_propagation_rate(config, alpha, last_calls.index(id(layer)))
                 k[row, b] = gradient_count(rate[row, b], delta.shape[1], error[row, b])
                 kept = select_top_k(delta[b], k[row, b])
                 sparse[b, kept] = delta[b, kept]
 
-            handed, dw, db = fully_connected_backward(sparse, activations[index], layer.weights)
-            if layer.train_weights:
-                layer.weights -= learning_rate / batch * dw
-            if layer.train_bias and layer.bias is not None:
-                layer.bias -= learning_rate / batch * db
-            delta = handed
+            delta, _, _ = fully_connected_backward(sparse, activations[index], layer.weights)
+            waiting.append((layer, sparse, activations[index]))
+            # Every hand-down of the step is with the old weights; the first layer hands nothing down.
+            if not any(other is layer for other in self.layers[self.first + 1 : index]):
+                for _, its_delta, its_input in (call for call in waiting if call[0] is layer):
+                    self._update(layer, its_delta * trained[:, None], its_input, learning_rate / batch)
+                waiting = [call for call in waiting if call[0] is not layer]
         return result(status, decision.metric, decision.local_error)
+
+    @staticmethod
+    def _update(layer: DenseLayer, delta, x, step: float) -> None:
+        _, dw, db = fully_connected_backward(delta, x, layer.weights)
+        if layer.train_weights:
+            layer.weights -= step * dw
+        if layer.train_bias and layer.bias is not None:
+            layer.bias -= step * db
 
     def _activations(self, x) -> list[np.ndarray]:
         """The input and the output of every layer."""

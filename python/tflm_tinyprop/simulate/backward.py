@@ -111,8 +111,8 @@ class Backward:
         errors = sparsity.local_error(values)
         updates = layer.trains and not rules.options.bias_only
         self.trained &= self._update_is_finite(errors, x if updates else None)
-        index, above = number - 1, len(rules.network.layers) - number
-        if above or rules.network.output_activation is None:
+        index, above = number - 1, rules.network.layers_above(number)
+        if number < len(self.maxima) or rules.network.output_activation is None:
             self.maxima[index] = sparsity.next_running_maximum(
                 self.maxima[index], errors, self.trained, rules.config.decay)
         alpha = sparsity.relative_error(errors, self.maxima[index])

@@ -30,7 +30,8 @@ class SparseLayer:
     """A layer on the backward path, l = 1..L from input to output.
 
     gradients: n, elements of its output per sample. update_macs, hand_down_macs: multiply-accumulates per gradient
-    kept, 0 if the layer is frozen or nothing is handed down (as in a converted model's metadata).
+    kept, 0 if the layer is frozen or nothing is handed down (as in a converted model's metadata). owner: the name of the
+    Keras layer, of which this is one call.
     """
 
     name: str
@@ -38,6 +39,7 @@ class SparseLayer:
     update_macs: int
     hand_down_macs: int
     trains: bool
+    owner: str
 
     @property
     def backward_macs(self) -> int:
@@ -69,6 +71,11 @@ class Network:
     def backward_macs(self) -> int:
         """Of full backpropagation of one sample."""
         return sum(layer.backward_macs for layer in self.layers)
+
+    def layers_above(self, number: int) -> int:
+        """Layers between a layer's last call and the loss."""
+        last_calls = list(dict.fromkeys(layer.owner for layer in reversed(self.layers)))
+        return last_calls.index(self.layers[number - 1].owner)
 
 
 class HookTarget:
@@ -275,7 +282,7 @@ class _Builder:
         activation = self._activations[layer.name]
         if not on_path:
             return self._activate(z, activation, name)
-        self._layers[number] = SparseLayer(name, gradients, macs * trains, macs * depends, trains)
+        self._layers[number] = SparseLayer(name, gradients, macs * trains, macs * depends, trains, layer.name)
         z = LayerHook(number, self._target, name=f"{name}__delta")(z, x)
         self._mark(z)
         self._direct[id(z)] = (number, "linear")

@@ -72,6 +72,14 @@ inline LayerResult StepOf(const OpCase& op, const LayerStep& step) {
   LayerResult result;
   result.statistics.assign(op["statistics"].floats.begin(), op["statistics"].floats.end());
   result.state.assign(op["state"].floats.begin(), op["state"].floats.end());
+  if (step.updates(LayerGradOptions::kOnlyUpdates)) {
+    for (size_t i = 0; i < batch * n; ++i) result.delta.push_back(gate[i / n] == 1 ? delta.floats[i] : 0);
+    for (size_t b = 0; b < batch; ++b) {
+      double* const row = &result.statistics[(step.options.layer * batch + b) * 4];
+      if (gate[b] == 1) row[3] = row[2];  // times the layer's cost
+    }
+    return result;
+  }
   double largest = 0;
   for (size_t b = 0; b < batch; ++b) {
     std::vector<double> sample(delta.floats.begin() + static_cast<long>(b * n), delta.floats.begin() + static_cast<long>((b + 1) * n));
@@ -170,6 +178,14 @@ inline std::vector<Expectation> ExpectLayer(const OpCase& op, const LayerSpec& s
   return expected;
 }
 
+// All zero, but for the numbers of gradients kept where the layer's delta is sparse already.
+inline std::vector<float> StatisticsBefore(const LayerStep& step, int batch) {
+  std::vector<float> values(static_cast<size_t>(step.rows * batch * kStatisticsFields));
+  if (!step.updates(LayerGradOptions::kOnlyUpdates)) return values;
+  for (int b = 0; b < batch; ++b) values[static_cast<size_t>((step.options.layer * batch + b) * kStatisticsFields + 2)] = 3.0f + static_cast<float>(b);
+  return values;
+}
+
 inline void AddLayerTensors(OpCase* op, const LayerSpec& spec, const LayerStep& step, int batch, Random& random, bool is_benchmark) {
   using T = CaseTensor;
   float share = step.share;  // undamped
@@ -200,7 +216,7 @@ inline void AddLayerTensors(OpCase* op, const LayerSpec& spec, const LayerStep& 
   op->tensors = {
       delta, input, output, weights, bias, Ints("gate", {batch}, gate, T::kMutable),
       Floats("control", {kControlSize}, {LayerStep::kRate, share, share, step.zeta, 0, 1, 0, 0.5f}),
-      Floats("statistics", {step.rows, batch, kStatisticsFields}, std::vector<float>(static_cast<size_t>(step.rows * batch * 4)), T::kMutable),
+      Floats("statistics", {step.rows, batch, kStatisticsFields}, StatisticsBefore(step, batch), T::kMutable),
       Floats("state", {step.rows}, std::vector<float>(static_cast<size_t>(step.rows), 0.75f), T::kMutable),
       step.hands_down ? Output("input delta", spec.x) : Absent("input delta", T::kOutput)};
   op->tensors.back().flags |= T::kOptional;
@@ -227,6 +243,12 @@ inline OpCase LayerCase(Random& random, const LayerSpec& spec, int batch, bool i
   step.options.layer = static_cast<uint16_t>(random.Int(1, step.rows - 1));
   step.options.layers_above = static_cast<uint16_t>(step.rows - 1 - step.options.layer);
   step.hands_down = is_benchmark || random.Chance(0.7);
+  // Some of those that neither mask nor hand down.
+  const bool only_updates = !step.hands_down && step.options.fused_activation <= 1 && step.updates(LayerGradOptions::kSharesDecision);
+  if (only_updates) {
+    step.options.flags = static_cast<uint8_t>((step.options.flags & both) | LayerGradOptions::kOnlyUpdates);
+    step.options.fused_activation = 0;
+  }
   step.zeta = is_benchmark || random.Chance(0.3) ? 1.0f : 0.5f;
   step.share = is_benchmark ? 0.25f : random.Chance(0.3) ? 1.0f : random.Uniform(0.05f, 1.0f);
   for (int i = 0; i < step.options.layers_above; ++i) step.share *= step.zeta;
@@ -268,6 +290,17 @@ inline OpCase LayerCase(Random& random, const LayerSpec& spec, int batch, bool i
   options = step.options;
   options.flags = 8;
   op.refused.emplace_back("an unknown flag", with_options(options));
+  if (only_updates) {
+    const std::vector<float> y(Elements(spec.y));
+    op.refused.emplace_back("a fused activation where it only updates", [=](OpCase& changed) {
+      LayerGradOptions masked = step.options;
+      masked.fused_activation = 1;
+      changed.options = LayerOptionBytes(spec, masked);
+      changed["output"] = Floats("output", spec.y, y);
+    });
+    op.refused.emplace_back("a hand-down where it only updates",
+                            [=](OpCase& changed) { changed["input delta"] = Output("input delta", spec.x); });
+  }
   const int wrong = static_cast<int>(Elements(spec.y)) + 1;
   op.refused.emplace_back("a batch that the gate does not divide", [wrong](OpCase& changed) {
     changed["gate"].dims = {wrong};

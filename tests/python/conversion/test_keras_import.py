@@ -110,15 +110,6 @@ def test_convolutions_without_batch_normalisation_go_back_to_keras(keras):
         assert not np.array_equal(before, after)
 
 
-def test_a_layer_that_is_called_twice_cannot_be_trained(keras):
-    inputs = keras.Input((4,))
-    shared = keras.layers.Dense(4, activation="relu", name="shared")
-    model = keras.Model(inputs, keras.layers.Dense(2, name="head")(shared(shared(inputs))))
-    with pytest.raises(ModelError, match="shares its kernel"):
-        tp.convert(model)
-    assert tp.convert(model, trainable_layers=["head"]).training.layers[0].name == "head"
-
-
 def test_a_frozen_layer_that_is_called_twice_keeps_its_bias(keras):
     """The converter moves the bias of the first call into that of the second."""
     inputs = keras.Input((4,))

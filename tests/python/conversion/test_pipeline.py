@@ -1,11 +1,15 @@
 """Planning and the graph pass: what is trained, what is refused, and what stays as it was."""
 
+import functools
+import re
+
 import numpy as np
 import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.conversion.differentiate import differentiate, inference_graph
 from tflm_tinyprop.conversion.plan import make_plan
+from tflm_tinyprop.conversion.separate import separate_biases
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import options
@@ -197,13 +201,6 @@ def test_a_quantized_layer_is_refused_by_name(plain_tflite):
         tp.convert(write_graph(graph), verify=False)
 
 
-def test_weights_used_twice_are_refused():
-    graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
-    graph.ops[1].inputs[1] = graph.ops[0].inputs[1]
-    with pytest.raises(ModelError, match="'dense_1'.*shares its kernel"):
-        tp.convert(write_graph(graph))
-
-
 def test_weights_that_are_computed_are_refused():
     graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
     kernel = graph.add_tensor(Tensor("computed", (4, 4), FLOAT))
@@ -270,13 +267,55 @@ def test_an_op_on_the_path_that_its_rule_refuses(plain_tflite):
         tp.convert(write_graph(graph))
 
 
-@pytest.mark.parametrize(("position", "role"), [(1, "kernel"), (2, "bias")])
-def test_a_plan_refuses_what_two_trained_ops_read(position, role):
+def test_a_plan_refuses_a_bias_of_two_layers():
     """convert() separates merged biases before; the plan does not rely on it."""
     graph = read_graph(dense_classifier([4, 4, 4], softmax=False))
-    graph.ops[1].inputs[position] = graph.ops[0].inputs[position]
-    with pytest.raises(ModelError, match=f"'dense_1'.*shares its {role}"):
+    graph.ops[1].inputs[2] = graph.ops[0].inputs[2]
+    with pytest.raises(ModelError, match=r"'dense_1'.*shares its bias .* \(FULLY_CONNECTED\), which is not another call"):
         make_plan(SourceModel(graph), trainable_layers="all", loss="mse", batch_size=1)
+    separate_biases(graph)
+    assert graph.ops[1].inputs[2] != graph.ops[0].inputs[2]
+    make_plan(SourceModel(graph), trainable_layers="all", loss="mse", batch_size=1)
+
+
+def test_calls_of_a_layer_share_a_bias_of_equal_values():
+    graph = read_graph(dense_classifier([4, 4, 4, 4], softmax=False))
+    first, second, other = (op.inputs for op in graph.ops)
+    second[1] = first[1]
+    for inputs in (second, other):
+        graph.tensors[inputs[2]].set_array(graph.tensors[first[2]].array())
+    separate_biases(graph)
+    assert second[2] == first[2] != other[2]
+    # With another bias it is another layer that happens to have the same kernel: the bias stays its own.
+    graph.tensors[other[2]].set_array(1 + graph.tensors[first[2]].array())
+    other[1] = first[1]
+    separate_biases(graph)
+    assert second[2] == first[2] != other[2]
+
+
+ADVICE = re.compile(r"pass trainable_layers=(\d+)")
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("bad_layer", [None, 1, 2])
+def test_the_advice_of_a_refusal_works(plain_tflite, after, bad_layer):
+    """Whatever lies in the way, an op without gradient or a quantized layer: the number named can be trained."""
+    graph = read_graph(insert_op(plain_tflite, "FLOOR", after))
+    if bad_layer is not None:
+        kernel = graph.tensors[[op for op in graph.ops if op.kind == "FULLY_CONNECTED"][bad_layer].inputs[1]]
+        kernel.dtype, kernel.data = np.dtype(np.int8), kernel.data[: kernel.size]
+    plan_for = functools.partial(make_plan, SourceModel(graph), loss="mse", batch_size=1)
+    with pytest.raises(ModelError) as refusal:
+        plan_for(trainable_layers="all")
+    advice = ADVICE.search(str(refusal.value))
+    if bad_layer == 2:
+        assert advice is None and str(refusal.value).endswith("No layer of this model can be trained.")
+        return
+    count = int(advice[1])
+    assert count == (2 if after == 0 and bad_layer is None else 1)
+    assert len(plan_for(trainable_layers=count).layers) == count
+    with pytest.raises(ModelError, match=f"pass trainable_layers={count} "):
+        plan_for(trainable_layers=count + 1)
 
 
 def test_costs_are_those_of_one_sample(model):

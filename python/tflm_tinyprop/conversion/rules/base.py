@@ -44,7 +44,8 @@ class GradientRequest:
     deltas: for each output of the op the tensor with the gradient there, None where the loss does not depend on it: that
     gradient is zero. They belong to this op, which may change them in place or hand them on. activation_done: the delta is already taken before the fused activation (the loss
     op does that for the output layer). layer, layers_above, flags: as in options.LayerGradOptions; layer
-    is 0 for ops without weights. hand_down_to: data inputs of the op whose gradient is wanted.
+    is 0 for ops without weights. hand_down_to: data inputs of the op whose gradient is wanted. updates_later: emit() leaves the update of the weights to
+    emit_update().
     """
 
     op: Op
@@ -56,6 +57,7 @@ class GradientRequest:
     flags: int
     hand_down_to: tuple[int, ...]
     shared: SharedTensors
+    updates_later: bool = False
 
     @property
     def delta(self) -> int:
@@ -99,6 +101,10 @@ class Rule(abc.ABC):
 
         Each gradient tensor is returned once: whoever gets it may change it in place.
         """
+
+    def emit_update(self, graph: Graph, request: GradientRequest) -> None:
+        """Appends the update that emit() has left out, of an op with weights."""
+        raise NotImplementedError
 
 
 def fused_activation(op: Op) -> int:

@@ -18,6 +18,8 @@ from tflm_tinyprop.format import options, tables
 from tflm_tinyprop.format.graph import Graph, Op
 from tflm_tinyprop.format.metadata import BIAS, KERNEL
 
+_UPDATES = tables.UPDATES_WEIGHTS | tables.UPDATES_BIAS
+
 
 class LayerRule(Rule):
     """y = act(f(x, W) + b), W and b constant. `layer` says where they are among the op's inputs."""
@@ -64,30 +66,36 @@ class LayerRule(Rule):
         return options.LayerGradOptions(*layer).pack()
 
     def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
-        op, shared = request.op, request.shared
-        activation = 0 if request.activation_done else fused_activation(op)
-        x = op.inputs[self.layer.x]
+        activation = 0 if request.activation_done else fused_activation(request.op)
+        x = request.op.inputs[self.layer.x]
         handed = []
         if x in request.hand_down_to:
             handed = [(x, like(graph, x, f"tinyprop/{request.name}/input_delta"))]
+        flags = request.flags & ~_UPDATES if request.updates_later else request.flags
+        self._append(graph, request, activation, flags, [delta for _, delta in handed])
+        return handed
+
+    def emit_update(self, graph: Graph, request: GradientRequest) -> None:
+        self._append(graph, request, 0, request.flags & _UPDATES | tables.ONLY_UPDATES, [])
+
+    def _append(self, graph: Graph, request: GradientRequest, activation: int, flags: int, outputs: list[int]) -> None:
+        op, shared = request.op, request.shared
         graph.ops.append(Op(
             kind=self.gradient,
             is_custom=True,
-            # A tensor that is not needed is left out, so that the planner can free it earlier.
+            # A tensor that is not needed is left out, so that the planner can free it earlier. The input is needed where
+            # an update comes later, too: a sample whose update would overflow has to be found here.
             inputs=[
                 request.delta,
-                x if request.flags & tables.UPDATES_WEIGHTS else -1,
+                op.inputs[self.layer.x] if request.flags & tables.UPDATES_WEIGHTS else -1,
                 op.outputs[0] if activation else -1,
                 op.inputs[self.layer.kernel],
-                op.inputs[self.layer.bias] if request.flags & tables.UPDATES_BIAS else -1,
+                op.inputs[self.layer.bias] if flags & tables.UPDATES_BIAS else -1,
                 shared.gate, shared.control, shared.statistics, shared.state,
             ],
-            outputs=[delta for _, delta in handed],
-            custom_options=self.pack_options(
-                graph, request, (activation, request.flags, request.layer, request.layers_above)
-            ),
+            outputs=outputs,
+            custom_options=self.pack_options(graph, request, (activation, flags, request.layer, request.layers_above)),
         ))
-        return handed
 
 
 class ConvRule(LayerRule):
