@@ -1,6 +1,7 @@
 """Weights that several ops read: their gradients are summed in effect, so that one step is Keras' SGD step."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -63,8 +64,19 @@ def siamese():
     return keras.Model(x, layers.Dense(2, name="head")(layers.Multiply()(ends)))
 
 
+def recurrent(name: str):
+    """Four steps of a sequence, unrolled: two kernels, four calls each, the first with the state 0."""
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((4, 3))
+    y = getattr(layers, name)(5, unroll=True, bias_initializer="normal")(layers.Dense(3, name="below")(x))
+    return keras.Model(x, layers.Dense(2, name="head")(y))
+
+
 BUILDERS = {"dense twice": lambda: dense_called(2), "dense four times": lambda: dense_called(4),
-            "convolutions": conv_called_twice, "siamese": siamese}
+            "convolutions": conv_called_twice, "siamese": siamese,
+            **{name: functools.partial(recurrent, name) for name in ("SimpleRNN", "LSTM", "GRU")}}
 
 
 @pytest.mark.parametrize("batch", [1, 3])
