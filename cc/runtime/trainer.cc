@@ -65,10 +65,10 @@ Status Trainer::CheckGraph(const TrainingGraph& graph) {
   }
   const Span<float> control = graph.input(graph.context, metadata_.control_input()).floats();
   label_ = graph.input(graph.context, metadata_.label_input());
-  loss_ = graph.output(graph.context, metadata_.loss_output()).floats();
+  const Span<float> loss = graph.output(graph.context, metadata_.loss_output()).floats();
   const Span<float> statistics = graph.output(graph.context, metadata_.statistics_output()).floats();
   const int32_t rows = 1 + metadata_.layer_count();
-  if (control.size != kControlSize || loss_.size != batch ||
+  if (control.size != kControlSize || loss.size != batch ||
       statistics.size != rows * batch * kStatisticsFields) {
     return Status::kGraphMismatch;
   }
@@ -86,6 +86,7 @@ Status Trainer::CheckGraph(const TrainingGraph& graph) {
     reset_state_ = static_cast<uint8_t*>(request.data);
   }
   control_ = control.data;
+  loss_ = loss.data;
   statistics_ = {statistics.data, batch};
   label_elements_ = elements / batch;
   classes_ = is_sparse ? Output().floats().size : 0;
@@ -190,23 +191,42 @@ Status Trainer::Train(int32_t samples, Span<SampleResult> results) {
   if (!Invoke(scaled)) return Status::kInvokeFailed;
   schedule_step_ += schedule_step_ != kMostSteps;
   step_ += rate > 0.0f && step_ != kMostSteps;
+  return Collect(samples, results);
+}
+
+// What the graph says that it did. A function of its own, so that it takes no stack while the graph is invoked.
+[[gnu::noinline]] Status Trainer::Collect(int32_t samples, Span<SampleResult> results) {
   totals_.AddStep();
-  last_step_ = StepCounts();
+  last_samples_ = static_cast<uint16_t>(samples);
+  int32_t non_finite = 0;
   for (int32_t b = 0; b < samples; ++b) {
     const uint64_t macs = MacsOf(b);
     SampleResult result;
-    result.status = static_cast<SampleStatus>(static_cast<int32_t>(statistics_.sample(b).status));
+    result.status = StatusOf(b);
     result.loss = loss_[b];
     result.decision = statistics_.sample(b).decision;
     result.backward_effort = Ratio(macs, backward_macs_);
     result.step_effort = Ratio(metadata_.forward_macs() + macs, metadata_.forward_macs() + backward_macs_);
-    last_step_.trained += result.status == SampleStatus::kTrained;
-    last_step_.skipped += result.status == SampleStatus::kSkipped;
-    last_step_.non_finite += result.status == SampleStatus::kNonFinite;
+    non_finite += result.status == SampleStatus::kNonFinite;
     totals_.AddSample(result.status, result.loss, {metadata_.forward_macs(), macs, backward_macs_});
     if (!results.empty()) results[b] = result;
   }
-  return last_step_.non_finite == samples ? Status::kNonFinite : Status::kOk;
+  return non_finite == samples ? Status::kNonFinite : Status::kOk;
+}
+
+SampleStatus Trainer::StatusOf(int32_t sample) const {
+  return static_cast<SampleStatus>(static_cast<int32_t>(statistics_.sample(sample).status));
+}
+
+StepCounts Trainer::last_step() const {
+  StepCounts counts;
+  for (int32_t b = 0; b < last_samples_; ++b) {
+    const SampleStatus status = StatusOf(b);
+    counts.trained += status == SampleStatus::kTrained;
+    counts.skipped += status == SampleStatus::kSkipped;
+    counts.non_finite += status == SampleStatus::kNonFinite;
+  }
+  return counts;
 }
 
 uint64_t Trainer::MacsOf(int32_t sample) const {

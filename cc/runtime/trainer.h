@@ -94,8 +94,8 @@ class Trainer {
   // refused. A batch of which some samples were refused is kOk: last_step() and the results say how many and which.
   Status Step(Span<const int32_t> labels, Span<SampleResult> results = {});
   Status Step(Span<const float> targets, Span<SampleResult> results = {});
-  // Of the last step that was not refused.
-  const StepCounts& last_step() const { return last_step_; }
+  // Of the last step that was not refused; read it before the next call.
+  StepCounts last_step() const;
 
   // Forward pass of the whole batch. Read Output or PredictedClass afterwards, before the next call. Changes nothing, except
   // that the state of a model that keeps some goes on with these samples, as it does with those of a Step.
@@ -162,6 +162,8 @@ class Trainer {
   bool WeightsAreFinite() const;
   Status Train(int32_t samples, Span<SampleResult> results);
   bool Invoke(float rate);
+  Status Collect(int32_t samples, Span<SampleResult> results);
+  SampleStatus StatusOf(int32_t sample) const;
   uint64_t MacsOf(int32_t sample) const;
   Status CheckCall(int32_t samples, Span<SampleResult> results) const;
   bool IsClass(int32_t label) const { return label >= 0 && label < classes_; }
@@ -172,14 +174,14 @@ class Trainer {
   Control config_ = {};
   LearningRateSchedule schedule_;
   TrainingStatistics totals_;
-  StepCounts last_step_;
-  bool is_saving_ = false;  // and the weights are those of SaveBegin
   // Tensors of the graph, where they lie.
   float* control_ = nullptr;
   TensorView label_;
-  Span<float> loss_;
+  const float* loss_ = nullptr;
   uint8_t* reset_state_ = nullptr;  // of a model that keeps state
   bool begins_stream_ = false;      // the next invoke resets it
+  bool is_saving_ = false;          // and the weights are those of SaveBegin
+  uint16_t last_samples_ = 0;       // of the last step
   Statistics statistics_;  // its batch is 0 until Init has succeeded
   int32_t label_elements_ = 0;  // of one sample
   int32_t classes_ = 0;         // that a label may name; 0 if labels are targets
