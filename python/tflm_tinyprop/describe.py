@@ -206,7 +206,7 @@ def _config_text(config) -> str:
 
 
 def render(table: Table) -> str:
-    """The table as text, as wide as it needs to be."""
-    console = Console(file=io.StringIO(), width=220)
+    """The table as text, as wide as it needs to be, every name as it is."""
+    console = Console(file=io.StringIO(), width=220, markup=False, emoji=False, highlight=False)
     console.print(table)
     return console.file.getvalue().rstrip()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-import tempfile
+import secrets
 
 from tflm_tinyprop.errors import ModelError
 
@@ -18,8 +18,10 @@ def read_bytes(path: str | os.PathLike) -> bytes:
 
 
 def check_writable(path: str | os.PathLike, *, overwrite: bool) -> pathlib.Path:
-    """Raises FileExistsError if the file exists and may not be overwritten."""
+    """Raises FileExistsError if the file exists and may not be overwritten, or is a folder."""
     path = pathlib.Path(path)
+    if path.is_dir():
+        raise FileExistsError(f"{path} is a folder; name a file")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; pass overwrite=True (--overwrite) to replace it")
     return path
@@ -30,18 +32,16 @@ def write_whole(path: str | os.PathLike, data: bytes | str, *, overwrite: bool =
     path = check_writable(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = data.encode() if isinstance(data, str) else data
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        with os.fdopen(handle, "wb") as file:
+        # A new file, with the permissions that any has: mkstemp's is private, and the umask that it would take to change that
+        # can only be asked for by setting it, for all threads.
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files private; a result should have the permissions any new file gets.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     return path

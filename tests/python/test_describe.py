@@ -5,6 +5,7 @@ from stateful_models import delayed, lstm, svdf
 
 import tflm_tinyprop as tp
 from tflm_tinyprop import describe
+from tflm_tinyprop.format.graph import read_graph, write_graph
 from tflm_tinyprop.models.tiny_models import dense_classifier
 
 # 8-16-12-4 with ReLU. A float32 activation of n elements takes 4 n bytes.
@@ -55,3 +56,18 @@ def test_state_is_shown(make, stateful, text, monkeypatch):
     describe.print_inspection(model, lines.append)
     assert f"state of its own ops   {text}\n" in "\n".join([*lines, ""])
     assert describe.as_dict(model)["state"] == text.split(" (")[0]
+
+
+@pytest.mark.parametrize("name", ["enc[mel]", "enc[/mel]", "[bold]x", "[red", ":smile:", "[link=http://x]y"])
+def test_names_are_shown_as_they_are(name, monkeypatch):
+    """Rich takes text in brackets for markup."""
+    monkeypatch.setattr(describe, "arena_sizes", lambda _: {"inference": 1, "training": 2})
+    graph = read_graph(dense_classifier([4, 3, 2]))
+    for tensor in graph.tensors:
+        tensor.name = tensor.name.replace("dense_1", name)
+    model = tp.convert(write_graph(graph), verify=False)
+    lines = []
+    describe.print_inspection(model, lines.append)
+    layer = model.training.layers[0].name
+    assert any(f"│ {layer} " in line for text in lines for line in text.split("\n"))
+    assert f" {layer}/kernel " in "\n".join(lines)

@@ -14,7 +14,7 @@ import tflm_tinyprop
 PACKAGE = pathlib.Path(tflm_tinyprop.__file__).parent
 # From the ground up. Everything that is not named here is on the top floor.
 FLOORS = (
-    ("errors", "files", "native_output", "config", "config_file"),
+    ("errors", "files", "native_output", "config", "config_file", "npz"),
     ("format",),
     ("conversion",),
     ("host",),

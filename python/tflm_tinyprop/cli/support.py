@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import pathlib
 
-import numpy as np
 import typer
 
 from tflm_tinyprop import files
@@ -14,15 +13,18 @@ from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.config_file import read_config
 from tflm_tinyprop.conversion.keras_import import load_keras
 from tflm_tinyprop.errors import ConfigError, DataError, TinyPropError
+from tflm_tinyprop.npz import NpzFile
 from tflm_tinyprop.training.callbacks import Callback
 
 
 @contextlib.contextmanager
 def reported_errors():
-    """Turns the errors of this package into one line on stderr and exit code 1."""
+    """Turns the errors of this package, and those of files, into one line on stderr and exit code 1."""
     try:
         yield
-    except (TinyPropError, FileExistsError) as error:
+    except BrokenPipeError:  # nobody reads any more: app.main ends quietly
+        raise
+    except (TinyPropError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
 
@@ -76,11 +78,7 @@ def make_config(method: str | None, ratio: float, settings: list[str] | None,
 
 def load_data(path: pathlib.Path):
     """(x, y, validation) from an .npz; validation is (x_test, y_test) or None."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"cannot read {path} as .npz: {error}") from error
+    arrays = NpzFile(path)
     for x, y in (("x_train", "y_train"), ("x", "y")):
         if x in arrays and y in arrays:
             test = (arrays["x_test"], arrays["y_test"]) if {"x_test", "y_test"} <= set(arrays) else None

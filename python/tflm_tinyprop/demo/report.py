@@ -57,7 +57,7 @@ def print_table(summary: dict) -> None:
         table.add_row(*row)
     console = Console()
     # Piped output has no width of its own; a table cut at 80 columns could not be read.
-    Console(width=max(console.width, 150) if not console.is_terminal else None).print(table)
+    Console(width=max(console.width, 150) if not console.is_terminal else None, markup=False, emoji=False).print(table)
 
 
 def markdown(summary: dict) -> str:

@@ -8,7 +8,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 MARKER = ".tinyprop-embed.json"
 _MARKER_VERSION = 1
@@ -47,13 +47,16 @@ def _check_existing(path: pathlib.Path, content: Mapping[str, bytes], overwrite:
         return []
     if not path.is_dir():
         raise FileExistsError(f"{path} is a file; name a folder")
-    present = _files_in(path)
-    if not present:
+    if path.parent == path:
+        raise FileExistsError(f"{path} cannot be replaced; name a folder in it")
+    # A folder of somebody else may be a whole disk, and is not looked through.
+    if not (path / MARKER).is_file():
+        if any(_entries(path)):
+            raise FileExistsError(
+                f"{path} exists and was not written by `tinyprop embed` (it has no {MARKER}); name another folder"
+            )
         return []
-    if MARKER not in present:
-        raise FileExistsError(
-            f"{path} exists and was not written by `tinyprop embed` (it has no {MARKER}); name another folder"
-        )
+    present = _files_in(path)
     if not overwrite:
         raise FileExistsError(f"{path} exists; pass overwrite=True (--overwrite) to replace what embed wrote there")
     written = _read_marker(path / MARKER)
@@ -73,9 +76,11 @@ def _check_existing(path: pathlib.Path, content: Mapping[str, bytes], overwrite:
 
 def _files_in(path: pathlib.Path) -> list[str]:
     """Files and links below a folder, as relative paths; empty folders count as nothing."""
-    return sorted(
-        entry.relative_to(path).as_posix() for entry in path.rglob("*") if entry.is_symlink() or not entry.is_dir()
-    )
+    return sorted(entry.relative_to(path).as_posix() for entry in _entries(path))
+
+
+def _entries(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    return (entry for entry in path.rglob("*") if entry.is_symlink() or not entry.is_dir())
 
 
 def _read_marker(path: pathlib.Path) -> dict[str, str]:

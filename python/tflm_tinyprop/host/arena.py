@@ -15,6 +15,8 @@ from tflm_tinyprop.format.check import MOST_BYTES
 from tflm_tinyprop.format.graph import Graph
 
 _ALIGNMENT = 16
+# Python puts the working folder in front of a program's imports; option -P against that came with 3.11.
+_CHILD = "import sys; sys.path[:] = [p for p in sys.path if p]; from tflm_tinyprop.host import arena; arena.main()"
 # Generous bounds for what TFLM allocates besides tensors: the interpreter itself, and per tensor and op
 # its structures, the planner's records and the recording allocator's.
 _FIXED_BYTES = 64 * 1024
@@ -46,7 +48,7 @@ def smallest_bytes(model: bytes, enough: int) -> int:
     A microcontroller with 32-bit pointers needs less. enough: a size that is known to work.
     """
     result = subprocess.run(
-        [sys.executable, "-m", "tflm_tinyprop.host.arena", str(enough)],
+        [sys.executable, "-c", _CHILD, str(enough)],
         input=model,
         capture_output=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
@@ -83,13 +85,10 @@ def _runs(model: bytes, arena_bytes: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def _main() -> None:
+def main() -> None:
+    """The child process: the model on stdin, an arena that is enough as argument, the smallest on stdout."""
     from tflm_tinyprop.host import session
 
     session.load_plugin()
     session.import_runtime()  # once, before the forks
     sys.stdout.write(str(_bisect(sys.stdin.buffer.read(), int(sys.argv[1]))))
-
-
-if __name__ == "__main__":
-    _main()

@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from tflm_tinyprop.errors import DataError
+from tflm_tinyprop.npz import NpzFile
 from tflm_tinyprop.study import loaders, shifts, windows
 from tflm_tinyprop.study.data import Data, Samples, stratified
 from tflm_tinyprop.study.loaders import Places, Raw
@@ -81,11 +82,11 @@ def load(settings: DataSettings, pretrain: PretrainSettings | None, seed: int, p
 def read_raw(settings: DataSettings, places: Places) -> tuple[Raw, str, bool]:
     """Arrays as they lie on disk, their kind, and whether they have a source part of their own."""
     if settings.path is not None:
-        raw = loaders.from_arrays(loaders.archive(pathlib.Path(settings.path)), settings.path)
+        raw = loaders.from_arrays(NpzFile(pathlib.Path(settings.path)), settings.path)
         return raw, _kind_of(raw), False
     entry = DATA_SETS[settings.name]
     if entry.file is not None:
-        raw = loaders.from_arrays(loaders.archive(_find(settings.name, entry, places)), entry.file)
+        raw = loaders.from_arrays(NpzFile(_find(settings.name, entry, places)), entry.file)
     elif settings.name in loaders.KERAS_FILES:
         raw = loaders.keras_dataset(settings.name, places)
     else:

@@ -16,7 +16,17 @@ STRICT = pydantic.ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys and says nothing; here that is an error."""
+    """PyYAML keeps the last of two equal keys and says nothing; here that is an error.
+
+    So are aliases, of which a few lines stand for more text than memory holds as soon as somebody prints it.
+    """
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            raise yaml.composer.ComposerError(
+                None, None, f"the alias *{event.anchor} is not supported; write the value out", event.start_mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -33,8 +43,10 @@ def read_yaml(text: str, name: str):
     """The content of a YAML file. Raises ConfigError with line and column if it is not one."""
     try:
         return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506, a subclass of SafeLoader
-    except (yaml.YAMLError, TypeError) as error:  # TypeError: a mapping as a key
+    except (yaml.YAMLError, TypeError, RecursionError) as error:  # TypeError: a mapping as a key
         raise ConfigError(f"{name} is not valid YAML: {error}") from error
+    except ValueError as error:  # a date or a number that is none
+        raise ConfigError(f"{name} is not valid YAML: {error}; text that looks like a date or a number needs quotes") from error
 
 
 def _number(value):

@@ -40,15 +40,6 @@ def digits() -> Raw:
     return Raw(x[:cut], y[:cut], x[cut:], y[cut:])
 
 
-def archive(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz. Raises DataError if it cannot be read."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"cannot read {path} as .npz: {error}") from error
-
-
 def from_arrays(arrays: Mapping[str, np.ndarray], path) -> Raw:
     """x_train, y_train, x_test, y_test of an .npz; of x and y the last fifth becomes the test part."""
     names = ("x_train", "y_train", "x_test", "y_test")

@@ -138,12 +138,20 @@ def _flat(prefix: str, value) -> dict:
     return {name: element for key, nested in value.items() for name, element in _flat(f"{prefix}.{key}", nested).items()}
 
 
+def _plain(value):
+    """A cell that no spreadsheet takes for a formula, and no reader for two lines (csv does not quote a lone return)."""
+    if not isinstance(value, str):
+        return value
+    value = value.replace("\r", " ")
+    return f"'{value}" if value.lstrip().startswith(("=", "+", "-", "@")) else value
+
+
 def write(folder: pathlib.Path, table: list[dict]) -> None:
     """Writes results.csv and results.json. Settings that a run does not have are empty in the CSV."""
     columns = list(dict.fromkeys(name for row in table for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table)
+    writer.writerows({name: _plain(value) for name, value in row.items()} for row in table)
     files.write_whole(folder / "results.csv", text.getvalue(), overwrite=True)
     files.write_whole(folder / "results.json", json.dumps(table, indent=1) + "\n", overwrite=True)

@@ -15,8 +15,9 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            self._bar = Bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("left"),
-                            TimeRemainingColumn(), TextColumn("{task.fields[figures]}"), transient=transient)
+            # Names may hold what Rich would take for markup.
+            self._bar = Bar(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("left"),
+                            TimeRemainingColumn(), TextColumn("{task.fields[figures]}", markup=False), transient=transient)
 
     def __enter__(self):
         if self._bar:

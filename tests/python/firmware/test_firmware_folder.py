@@ -1,6 +1,7 @@
 """Folders are written whole or not at all, and keep what is not embed's."""
 
 import os
+import pathlib
 
 import pytest
 
@@ -138,3 +139,20 @@ def test_a_link_to_a_folder_stays_a_link(folder, tmp_path):
     (tmp_path / "link").symlink_to(folder)
     write_folder(tmp_path / "link", SECOND, overwrite=True)
     assert (tmp_path / "link").is_symlink() and content(folder) == SECOND
+
+
+def test_the_root_is_refused_without_looking_through_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(pathlib.Path, "rglob", lambda *_: pytest.fail("looked through"))
+    with pytest.raises(FileExistsError, match="/ cannot be replaced; name a folder in it"):
+        write_folder("/", FIRST, overwrite=True)
+
+
+def test_a_large_folder_of_somebody_else_is_not_looked_through(monkeypatch, tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text("")
+    seen = []
+    entries = pathlib.Path.rglob
+    monkeypatch.setattr(pathlib.Path, "rglob", lambda path, pattern: (seen.append(e) or e for e in entries(path, pattern)))
+    with pytest.raises(FileExistsError, match="was not written by"):
+        write_folder(tmp_path, FIRST, overwrite=True)
+    assert len(seen) == 1

@@ -138,6 +138,9 @@ def test_wrong_values(changes, expected):
     ("experiments: {e: 3}", "s.yaml.experiments.e: expected a mapping"),
     ("experiments: {a: {}, a: {}}", "the key 'a' is there twice"),
     ("defaults: {epoch: 1}\nexperiments: {e: {}}", "s.yaml.defaults: unknown key 'epoch'"),
+    ("title: 2024-99-99\nexperiments: {e: {}}", "text that looks like a date or a number needs quotes"),
+    ("a: &x [1]\nb: *x", "the alias *x is not supported"), ("a: &x [*x]", "the alias *x is not supported"),
+    ("[" * 5000, "is not valid YAML"),
     ("experiments: {e: [", "is not valid YAML"), ("{[1]: 2}: 3", "is not valid YAML"),
     ("? {a: 1}\n: 2", "is not valid YAML"),
 ])

@@ -98,3 +98,17 @@ def test_collect_reads_each_result_once(tmp_path):
             PlannedRun("s", "e", None, None, settings("full"))]
     first, second, third = collect(runs, store)
     assert first.result is second.result and first.score == 0.5 and third.result is None
+
+
+def test_no_cell_is_a_formula(tmp_path):
+    """Names and errors come from files of others; a spreadsheet runs what begins with one of these."""
+    texts = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"]
+    write(tmp_path, [{"error": text, "value": -1.5, "plain": "a=1"} for text in texts])
+    with open(tmp_path / "results.csv", newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["error"] for row in table] == [f"'{text}" for text in texts]
+    assert [row["error"] for row in json.loads((tmp_path / "results.json").read_text())] == texts
+    write(tmp_path, [{"error": "a\rb"}])
+    with open(tmp_path / "results.csv", newline="") as file:
+        assert list(csv.DictReader(file)) == [{"error": "a b"}]
+    assert {(row["value"], row["plain"]) for row in table} == {("-1.5", "a=1")}

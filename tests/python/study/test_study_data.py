@@ -5,6 +5,7 @@ import pytest
 from study_cases import write_npz
 
 from tflm_tinyprop.errors import DataError
+from tflm_tinyprop.npz import NpzFile
 from tflm_tinyprop.study import DataSettings, Places, PretrainSettings, datasets, loaders, shifts, windows
 from tflm_tinyprop.study.data import stratified
 from tflm_tinyprop.study.datasets import DATA_SETS
@@ -38,7 +39,7 @@ def test_an_own_file(tmp_path):
 
 def test_x_and_y_alone_give_the_last_fifth_as_test_part(tmp_path):
     np.savez(tmp_path / "d.npz", x=np.arange(20.0).reshape(10, 2), y=np.arange(10) % 2)
-    raw = loaders.from_arrays(loaders.archive(tmp_path / "d.npz"), "d.npz")
+    raw = loaders.from_arrays(NpzFile(tmp_path / "d.npz"), "d.npz")
     assert (len(raw.x_train), len(raw.x_test)) == (8, 2) and raw.x_test[0, 0] == 16
 
 
@@ -76,7 +77,7 @@ def test_wrong_arrays(tmp_path, arrays, expected):
 def test_what_is_no_npz(tmp_path):
     (tmp_path / "d.npz").write_text("text")
     with pytest.raises(DataError, match="cannot read .* as .npz"):
-        loaders.archive(tmp_path / "d.npz")
+        NpzFile(tmp_path / "d.npz")
 
 
 @pytest.mark.parametrize("name", [name for name, entry in DATA_SETS.items() if entry.file])

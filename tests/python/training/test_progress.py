@@ -28,3 +28,13 @@ def test_a_bar_shows_the_task_that_began_last(capsys):
 
 def test_who_gets_a_bar():
     assert (wanted("auto"), wanted(True), wanted(False)) == (False, True, False)
+
+
+def test_names_are_shown_as_they_are(capsys):
+    """Rich takes text in brackets for markup, and stops at some of it."""
+    for name in ("enc[/mel]", "[bold]x"):
+        with Progress(True) as progress:
+            progress.begin(name, total=2)
+            progress.update(advance=1, figures=f"{name} 1.0")
+        shown = capsys.readouterr().out
+        assert shown.count(name) >= 2
