@@ -19,6 +19,7 @@ from tflm_tinyprop.conversion.layers import find_layers
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import HostError, ModelError
 from tflm_tinyprop.format.graph import Graph, write_graph
+from tflm_tinyprop.format.types import check_types
 from tflm_tinyprop.host import arena
 from tflm_tinyprop.host.refusals import explain
 from tflm_tinyprop.host.session import Session
@@ -166,6 +167,7 @@ class _Tflm:
             self._session = Session(self._data, 2 * arena.sufficient_bytes(self._graph))
         except HostError as error:
             raise ModelError(explain(self._graph, str(error), self._names)) from error
+        check_types(self._graph)  # what TFLM's Prepare has not refused, with a better word than these
 
     def run(self, inputs: Arrays) -> Arrays:
         """The outputs; what the graph has as inputs besides these is zero (label, control), and true where it asks for a reset."""

@@ -1,7 +1,7 @@
 """The one check of a file that has been read: every index, shape, option and entry that later code or TFLM relies on.
 
 TFLM verifies nothing, and NumPy, Python and the schema's own code would stop with errors of theirs, somewhere. What the
-ops of a kind need of each other's tensors is in shapes.py.
+ops of a kind need of each other's tensors is in shapes.py and stateful_shapes.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format.resource_variables import check_resource_variables
 from tflm_tinyprop.format.shapes import MOST_DIMENSIONS, check_shapes
+from tflm_tinyprop.format.stateful_shapes import check_stateful_shapes
 
 MOST_BYTES = 2**31 - 1  # TFLM counts the bytes of a tensor and of the arena in an int32
 
@@ -50,6 +51,7 @@ def _check_ops(graph, source: str) -> None:
     graph.check(source)
     for op in graph.ops:
         check_shapes(graph, op, source)
+        check_stateful_shapes(graph, op, source)
 
 
 def _check_tensor(tensor, source: str) -> None:

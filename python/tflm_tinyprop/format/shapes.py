@@ -25,7 +25,7 @@ class Misfit(ValueError):
     """An op's tensors or options contradict each other; the text goes behind its name."""
 
 
-class _View:
+class OpView:
     """An op with its tensors in reach."""
 
     def __init__(self, graph, op):
@@ -84,7 +84,7 @@ def _axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def _window(op: _View, size: tuple[int, int], covered: Shape) -> tuple[int, int]:
+def _window(op: OpView, size: tuple[int, int], covered: Shape) -> tuple[int, int]:
     """Positions (height, width) of a window of that size on a map [B, H, W, C]."""
     options = op.options
     strides = int(options.strideH), int(options.strideW)
@@ -101,12 +101,12 @@ def _window(op: _View, size: tuple[int, int], covered: Shape) -> tuple[int, int]
     return positions[0], positions[1]
 
 
-def _bias(op: _View, position: int, units: int) -> None:
+def _bias(op: OpView, position: int, units: int) -> None:
     if op.has(position):
         require(math.prod(op.input(position)) == units, f"has a bias of shape {op.input(position)} for {units} outputs")
 
 
-def _fully_connected(op: _View) -> None:
+def _fully_connected(op: OpView) -> None:
     units, inputs = op.input(1, rank=2)
     x, y = op.input(), op.output()
     rows, rest = divmod(math.prod(x), inputs)
@@ -116,7 +116,7 @@ def _fully_connected(op: _View) -> None:
     _bias(op, 2, units)
 
 
-def _conv_2d(op: _View) -> None:
+def _conv_2d(op: OpView) -> None:
     x, (units, *size, channels) = op.input(rank=4), op.input(1, rank=4)
     require(x[3] % channels == 0 and units % (x[3] // channels) == 0,
             f"has weights of shape {op.input(1)} for an input of shape {x}")
@@ -124,7 +124,7 @@ def _conv_2d(op: _View) -> None:
     op.expect_output((x[0], *_window(op, tuple(size), x), units))
 
 
-def _depthwise_conv_2d(op: _View) -> None:
+def _depthwise_conv_2d(op: OpView) -> None:
     x, (one, *size, units) = op.input(rank=4), op.input(1, rank=4)
     require(one == 1 and x[3] * int(op.options.depthMultiplier) == units,
             f"has weights of shape {op.input(1)} and a multiplier of {op.options.depthMultiplier} for an input of shape {x}")
@@ -132,7 +132,7 @@ def _depthwise_conv_2d(op: _View) -> None:
     op.expect_output((x[0], *_window(op, tuple(size), x), units))
 
 
-def _transpose_conv(op: _View) -> None:
+def _transpose_conv(op: OpView) -> None:
     x, (units, *size, channels), y = op.input(2, rank=4), op.input(1, rank=4), op.output(rank=4)
     require(channels == x[3] and y[3] == units and y[0] == x[0],
             f"has weights of shape {op.input(1)} for an input of shape {x} and an output of shape {y}")
@@ -142,17 +142,17 @@ def _transpose_conv(op: _View) -> None:
     _bias(op, 3, units)
 
 
-def _pool_2d(op: _View) -> None:
+def _pool_2d(op: OpView) -> None:
     x = op.input(rank=4)
     size = int(op.options.filterHeight), int(op.options.filterWidth)
     op.expect_output((x[0], *_window(op, size, x), x[3]))
 
 
-def _same_shape(op: _View) -> None:
+def _same_shape(op: OpView) -> None:
     op.expect_output(op.input())
 
 
-def _same_size(op: _View) -> None:
+def _same_size(op: OpView) -> None:
     op.expect_size(op.input())
 
 
@@ -165,16 +165,16 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     return tuple(max(m, n) for m, n in zip(long_a, long_b, strict=True))
 
 
-def _binary(op: _View) -> None:
+def _binary(op: OpView) -> None:
     op.expect_output(broadcast(op.input(0), op.input(1)))
 
 
-def _prelu(op: _View) -> None:
+def _prelu(op: OpView) -> None:
     _binary(op)
     _same_shape(op)
 
 
-def _reduce(op: _View) -> None:
+def _reduce(op: OpView) -> None:
     x, axes = op.input(), op.constant(1)
     require(axes is not None, "computes the axes that it reduces")
     reduced = {_axis(a, len(x)) for a in axes}
@@ -184,21 +184,21 @@ def _reduce(op: _View) -> None:
         op.expect_output(tuple(n for i, n in enumerate(x) if i not in reduced))
 
 
-def _expand_dims(op: _View) -> None:
+def _expand_dims(op: OpView) -> None:
     x, axis = op.input(), op.constant(1)
     require(axis is not None and len(axis) == 1, "needs one constant axis")
     at = _axis(axis[0], len(x) + 1)
     op.expect_output((*x[:at], 1, *x[at:]))
 
 
-def _pad(op: _View) -> None:
+def _pad(op: OpView) -> None:
     x, pads = op.input(), op.constant(1)
     require(len(x) <= MOST_BROADCAST_DIMENSIONS, f"has an input of shape {x}, which TFLM cannot pad")
     require(pads is not None and len(pads) == 2 * len(x) and min(pads, default=0) >= 0, f"has paddings {pads} for shape {x}")
     op.expect_output(tuple(n + pads[2 * i] + pads[2 * i + 1] for i, n in enumerate(x)))
 
 
-def _concatenation(op: _View) -> None:
+def _concatenation(op: OpView) -> None:
     shapes = op.inputs()
     require(bool(shapes), "has no input")
     axis = _axis(int(op.options.axis), len(shapes[0]))
@@ -207,7 +207,7 @@ def _concatenation(op: _View) -> None:
     op.expect_output((*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1:]))
 
 
-def _slice(op: _View) -> None:
+def _slice(op: OpView) -> None:
     x, begin, size = op.input(), op.constant(1), op.constant(2)
     require(begin is not None and size is not None, "computes where it cuts")
     require(len(begin) == len(size) == len(x), f"cuts shape {x} from {begin}, {size} elements")
@@ -217,7 +217,7 @@ def _slice(op: _View) -> None:
     op.expect_output(tuple(sizes))
 
 
-def _strided_slice(op: _View) -> None:
+def _strided_slice(op: OpView) -> None:
     x, options = op.input(), op.options
     begin, end, strides = (op.constant(p) for p in (1, 2, 3))
     require(begin is not None and end is not None and strides is not None, "computes where it cuts")
@@ -235,7 +235,7 @@ def _strided_slice(op: _View) -> None:
     op.expect_output(tuple(computed))
 
 
-def _split(op: _View) -> None:
+def _split(op: OpView) -> None:
     axis, x = op.constant(0), op.input(1)
     require(axis is not None and len(axis) == 1, "needs one constant axis")
     at, parts = _axis(axis[0], len(x)), op.output_count
@@ -243,7 +243,7 @@ def _split(op: _View) -> None:
     op.expect_output((*x[:at], x[at] // parts, *x[at + 1:]))
 
 
-def _split_v(op: _View) -> None:
+def _split_v(op: OpView) -> None:
     x, sizes, axis = op.input(), op.constant(1), op.constant(2)
     require(axis is not None and len(axis) == 1, "needs one constant axis")
     at = _axis(axis[0], len(x))
@@ -258,7 +258,7 @@ def _split_v(op: _View) -> None:
             and op.output_count == int(op.options.numSplits), f"splits shape {x} on axis {at} into {op.outputs()}")
 
 
-def _broadcast_to(op: _View) -> None:
+def _broadcast_to(op: OpView) -> None:
     x, shape = op.input(), op.constant(1)
     require(shape is not None and len(x) <= len(shape), f"spreads shape {x} over {shape}")
     padded = (1,) * (len(shape) - len(x)) + x
@@ -266,28 +266,28 @@ def _broadcast_to(op: _View) -> None:
     op.expect_output(tuple(shape))
 
 
-def _tile(op: _View) -> None:
+def _tile(op: OpView) -> None:
     x, times = op.input(), op.constant(1)
     if times is not None:
         require(len(times) == len(x) and min(times, default=1) >= 1, f"repeats shape {x} {times} times")
         op.expect_output(tuple(n * m for n, m in zip(x, times, strict=True)))
 
 
-def _fill(op: _View) -> None:
+def _fill(op: OpView) -> None:
     shape = op.constant(0)
     require(math.prod(op.input(1)) == 1, f"fills with a value of shape {op.input(1)}")
     if shape is not None:
         op.expect_output(tuple(shape))
 
 
-def _select(op: _View) -> None:
+def _select(op: OpView) -> None:
     condition, x = op.input(0), op.input(1)
     require(op.input(2) == x, f"chooses among shapes {x} and {op.input(2)}")
     require(condition in (x, x[:1], ()), f"has a condition of shape {condition} for shape {x}")
     op.expect_output(x)
 
 
-def _batch_matmul(op: _View) -> None:
+def _batch_matmul(op: OpView) -> None:
     a, b = op.input(0), op.input(1)
     require(len(a) >= 2 and len(b) >= 2, f"multiplies shapes {a} and {b}")
     rows, of_a = a[-2:][::-1] if op.options.adjX else a[-2:]
@@ -296,7 +296,7 @@ def _batch_matmul(op: _View) -> None:
     op.expect_output((*broadcast(a[:-2], b[:-2]), rows, columns))
 
 
-def _pack(op: _View) -> None:
+def _pack(op: OpView) -> None:
     shapes = op.inputs()
     require(bool(shapes) and all(s == shapes[0] for s in shapes), f"stacks shapes {', '.join(map(str, shapes))}")
     require(int(op.options.valuesCount) == len(shapes), f"stacks {op.options.valuesCount} tensors, has {len(shapes)}")
@@ -304,39 +304,47 @@ def _pack(op: _View) -> None:
     op.expect_output((*shapes[0][:at], len(shapes), *shapes[0][at:]))
 
 
-def _unpack(op: _View) -> None:
+def _unpack(op: OpView) -> None:
     x = op.input()
     at = _axis(int(op.options.axis), len(x))
     require(int(op.options.num) == op.output_count == x[at], f"takes shape {x} apart into {op.output_count} tensors")
     op.expect_output((*x[:at], *x[at + 1:]))
 
 
-def _transpose(op: _View) -> None:
+def _transpose(op: OpView) -> None:
     x, order = op.input(), op.constant(1)
     require(order is not None and sorted(order) == list(range(len(x))), f"orders the dimensions of {x} as {order}")
     op.expect_output(tuple(x[i] for i in order))
 
 
-def _shape(op: _View) -> None:
+def _shape(op: OpView) -> None:
     op.expect_output((len(op.input()),))
 
 
-def _resize(op: _View) -> None:
+def _resize(op: OpView) -> None:
     x, size = op.input(rank=4), op.constant(1)
     require(size is not None and len(size) == 2, "needs a constant size of two")
     op.expect_output((x[0], *size, x[3]))
 
 
-def _arg(op: _View) -> None:
+def _arg(op: OpView) -> None:
     x, axis = op.input(), op.constant(1)
     require(axis is not None and len(axis) == 1, "needs one constant axis")
     at = _axis(axis[0], len(x))
     op.expect_output((*x[:at], *x[at + 1:]))
 
 
+def _gather(op: OpView) -> None:
+    x, picked, at = op.input(), op.input(1), _axis(int(op.options.axis), len(op.input()))
+    require(not op.options.batchDims, "gathers sample by sample, which is not supported here")
+    indices = op.constant(1)
+    require(indices is None or all(0 <= i < x[at] for i in indices), f"takes elements {indices} of {x[at]}")
+    op.expect_output((*x[:at], *picked, *x[at + 1:]))
+
+
 _MANY = 1 << 16
 # Kind: rule, fewest and most inputs, most outputs.
-_RULES: dict[str, tuple[Callable[[_View], None], int, int, int]] = {
+_RULES: dict[str, tuple[Callable[[OpView], None], int, int, int]] = {
     "FULLY_CONNECTED": (_fully_connected, 2, 3, 1),
     "CONV_2D": (_conv_2d, 2, 3, 1),
     "DEPTHWISE_CONV_2D": (_depthwise_conv_2d, 2, 3, 1),
@@ -370,6 +378,7 @@ _RULES: dict[str, tuple[Callable[[_View], None], int, int, int]] = {
     "UNPACK": (_unpack, 1, 1, _MANY),
     "TRANSPOSE": (_transpose, 2, 2, 1),
     "SHAPE": (_shape, 1, 1, 1),
+    "GATHER": (_gather, 2, 2, 1),
     **dict.fromkeys(("RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"), (_resize, 2, 2, 1)),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), (_arg, 2, 2, 1)),
 }
@@ -382,10 +391,13 @@ def is_known(kind: str) -> bool:
 
 def check_shapes(graph, op, source: str) -> None:
     """Raises ModelError unless the op's tensors and options fit each other. Kinds without a rule pass."""
-    if not is_known(op.kind) or op.is_custom:
-        return
-    rule, fewest, most, outputs = _RULES[op.kind]
-    view = _View(graph, op)
+    if is_known(op.kind) and not op.is_custom:
+        check_rule(graph, op, source, *_RULES[op.kind])
+
+
+def check_rule(graph, op, source: str, rule: Callable[[OpView], None], fewest: int, most: int, outputs: int) -> None:
+    """Applies a rule to an op with that many inputs and at most so many outputs. Raises ModelError."""
+    view = OpView(graph, op)
     try:
         require(fewest <= view.input_count <= most, f"has {view.input_count} inputs")
         require(1 <= view.output_count <= outputs, f"has {view.output_count} outputs")

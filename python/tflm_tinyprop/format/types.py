@@ -17,16 +17,17 @@ _INT8, _INT16 = np.dtype(np.int8), np.dtype(np.int16)
 _LAYERS = {"FULLY_CONNECTED": (0, 1, 2), "CONV_2D": (0, 1, 2), "DEPTHWISE_CONV_2D": (0, 1, 2), "TRANSPOSE_CONV": (2, 1, 3)}
 _WEIGHTS_OF = {_FLOAT: (_FLOAT,), _INT8: (_INT8,), _INT16: (_INT8,)}
 _BIAS_OF = {_FLOAT: (_FLOAT,), _INT8: (_INT32,), _INT16: (_INT32, _INT64)}
+_COMPARISONS = ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL")
 # Kinds whose output has another type than their input, with the inputs that have one type.
 _OTHER_OUTPUT = {
     **dict.fromkeys(("QUANTIZE", "DEQUANTIZE", "CAST", "SHAPE"), 1),
-    **dict.fromkeys(("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"), 2),
+    **dict.fromkeys(_COMPARISONS, 2),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), 1),
 }
 # Inputs that TFLM reads as int32 whatever they are, by kind; of those in _INDEX_TYPES it looks at the type.
 _INDEX_INPUTS = {
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "RESHAPE", "EXPAND_DIMS", "PAD", "PADV2", "TRANSPOSE",
-                     "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "ARG_MAX", "ARG_MIN"), (1,)),
+                     "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "ARG_MAX", "ARG_MIN", "GATHER"), (1,)),
     **dict.fromkeys(("SPLIT", "TRANSPOSE_CONV", "FILL", "SELECT"), (0,)), "STRIDED_SLICE": (1, 2, 3), "SLICE": (1, 2),
     **dict.fromkeys(("BROADCAST_TO", "TILE"), (1,)), "SPLIT_V": (1, 2),
 }
@@ -36,7 +37,7 @@ _INDEX_TYPES = {
 # Kinds that only move values: they need no scale.
 _MOVES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PAD", "PADV2", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK",
           "BROADCAST_TO", "TILE", "FILL", "SELECT",
-          "TRANSPOSE", "SHAPE", "CAST", "ARG_MAX", "ARG_MIN", "RESIZE_NEAREST_NEIGHBOR")
+          "TRANSPOSE", "SHAPE", "CAST", "ARG_MAX", "ARG_MIN", "RESIZE_NEAREST_NEIGHBOR", "GATHER")
 
 
 def check_types(graph) -> None:
@@ -69,6 +70,8 @@ def _check_op(graph, op) -> None:
     for tensor in alike:
         if tensor.dtype != alike[0].dtype:
             raise _misfit(op, tensor, f"has type {tensor.dtype}, the others have {alike[0].dtype}")
+    if op.kind in _COMPARISONS and any(t.dtype != np.bool_ for t in outputs):
+        raise _misfit(op, outputs[0], f"must be bool, but has type {outputs[0].dtype}")
     if op.kind not in _MOVES:
         for tensor in alike:
             if tensor.dtype in (_INT8, _INT16, np.dtype(np.uint8)) and not tensor.is_quantized:

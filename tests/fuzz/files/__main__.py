@@ -1,6 +1,6 @@
 """Damages the models and weight records of the corpus and runs them through every stage, each in a process of its own.
 
-    PYTHONPATH=python:tests/fuzz .venv/bin/python -m files [--mutants N] [--minutes M] [--seed S] [--findings FOLDER]
+    PYTHONPATH=python:tests/fuzz .venv/bin/python -m files [--mutants N] [--minutes M] [--seed S] [--findings FOLDER] [--corpus FOLDER]
 
 A finding is an exception other than ModelError, a signal, or more than TIME_LIMIT seconds. Exit status 1 if there is one;
 each is kept in the folder. `python -m files FILE...` runs files again that were kept.
@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--findings", type=pathlib.Path, default=pathlib.Path("build/fuzz/findings"))
+    parser.add_argument("--corpus", type=pathlib.Path, default=CORPUS)
     parser.add_argument("again", nargs="*", type=pathlib.Path)
     arguments = parser.parse_args()
     warm_up()
@@ -45,7 +46,7 @@ def main() -> int:
         return run_again(arguments.again)
     seed = random.SystemRandom().randrange(2**31) if arguments.seed is None else arguments.seed
     print(f"files: seed {seed}", flush=True)
-    models = {path.name: path.read_bytes() for path in sorted(CORPUS.glob("*.tflite"))}
+    models = {path.name: path.read_bytes() for path in sorted(arguments.corpus.glob("*.tflite"))}
     end = time.monotonic() + 60 * arguments.minutes
     counts: collections.Counter = collections.Counter()
     findings: dict[str, str] = {}

@@ -126,6 +126,7 @@ def zeros(*shape) -> np.ndarray:
 CONV = {"name": "Conv2DOptions", "strideH": 2, "strideW": 1, "padding": 0}
 DEPTHWISE = {"name": "DepthwiseConv2DOptions", "strideH": 1, "strideW": 1, "padding": 1, "depthMultiplier": 2}
 POOL = {"name": "Pool2DOptions", "filterHeight": 2, "filterWidth": 2, "strideH": 2, "strideW": 2, "padding": 1}
+LSTM = ((1, 5, 3), *[zeros(4, 3)] * 4, *[zeros(4, 4)] * 4, None, None, None, *[zeros(4)] * 4, None, None, (1, 4), (1, 4), *[None] * 4)
 # kind, inputs, outputs, options; then changes that do not fit: {position of an input: value}, outputs, options.
 CASES = {
     "FULLY_CONNECTED": (((2, 3, 4), zeros(5, 4), zeros(5)), [(2, 3, 5)], {"name": "FullyConnectedOptions"}, [
@@ -184,6 +185,15 @@ CASES = {
         ({}, None, {"axis": 1}), ({}, None, {"num": 3}), ({}, [(3,), (2,)], {})]),
     "TRANSPOSE": (((2, 3, 4), ints(2, 0, 1)), [(4, 2, 3)], {}, [
         ({1: ints(2, 0, 0)}, None, {}), ({1: ints(1, 0)}, None, {}), ({}, [(2, 3, 4)], {}), ({1: ints(3, 0, 1)}, None, {})]),
+    "GATHER": (((5, 3), ints(4, 0)), [(2, 3)], {"name": "GatherOptions"}, [
+        ({1: ints(5, 0)}, None, {}), ({1: ints(-1, 0)}, None, {}), ({}, None, {"axis": 2}), ({}, [(3, 3)], {}), ({}, None, {"batchDims": 1})]),
+    "SVDF": (((1, 6), zeros(4, 6), zeros(4, 3), zeros(2), (1, 12)), [(1, 2)], {"name": "SVDFOptions", "rank": 2}, [
+        ({}, None, {"rank": 0}), ({}, None, {"rank": 3}), ({1: zeros(4, 5)}, None, {}), ({2: zeros(3, 3)}, None, {}),
+        ({3: zeros(4)}, None, {}), ({4: (1, 8)}, None, {}), ({}, [(1, 4)], {})]),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": (LSTM, [(1, 5, 4)], {"name": "UnidirectionalSequenceLSTMOptions"}, [
+        ({2: zeros(4, 2)}, None, {}), ({6: zeros(4, 3)}, None, {}), ({13: zeros(3)}, None, {}), ({18: (2, 4)}, None, {}),
+        ({19: (1, 3)}, None, {}), ({9: zeros(4)}, None, {}), ({17: zeros(4)}, None, {}), ({}, [(1, 5, 3)], {}), ({0: (5, 3)}, None, {}),
+        ({}, None, {"timeMajor": True})]),
     "SHAPE": (((2, 3),), [(2,)], {}, [({}, [(3,)], {})]),
     "RESIZE_NEAREST_NEIGHBOR": (((1, 2, 3, 4), ints(4, 6)), [(1, 4, 6, 4)], {}, [
         ({1: ints(4)}, None, {}), ({}, [(1, 4, 6, 3)], {}), ({0: (2, 3, 4)}, None, {})]),
@@ -226,6 +236,11 @@ def test_indices_of_another_type_are_refused():
     graph.tensors[0].dtype = INT
     with pytest.raises(ModelError, match="ADD: tensor 'constant 1' has type float32, the others have int32"):
         check_types(graph)
+
+
+def test_a_comparison_that_writes_no_bool_is_refused():
+    with pytest.raises(ModelError, match="LESS: tensor 'output 0' must be bool, but has type float32"):
+        check_types(one_op("LESS", ((2, 3), zeros(2, 3)), [(2, 3)], name="LessOptions"))
 
 
 def test_what_tflm_refuses_is_a_model_error_with_its_words(model):
