@@ -169,7 +169,7 @@ struct Mlp {
     const Statistics stats = {statistics.data(), 1};
     const int32_t finite = 1;
     const float loss =
-        SoftmaxCrossEntropySparse({top.output.data(), top.units}, 3, {top.delta.data(), top.units});
+        SoftmaxCrossEntropySparse({top.output.data(), top.units}, 3, 0.0f, {top.delta.data(), top.units});
     Decide(control, {{&finite, 1}, {&loss, 1}, {top.delta.data(), top.units}}, &top.running_maximum,
            {&gate, 1}, stats);
     for (size_t l = layers.size(); l-- > 0;) {

@@ -33,6 +33,7 @@ void Decide(const Control& control, const DecisionInput& input, float* running_m
   }
   if (largest >= 0.0f) {
     *running_maximum = UpdateRunningMaximum(*running_maximum, largest, control.decay);
+    if (input.bound > 0.0f && *running_maximum > input.bound) *running_maximum = input.bound;
   }
 
   for (int32_t b = 0; b < batch; ++b) {

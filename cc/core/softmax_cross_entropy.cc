@@ -31,25 +31,36 @@ LogSumExp Softmax(Span<const float> logits, Span<float> probabilities) {
 
 }  // namespace
 
-float SoftmaxCrossEntropySparse(Span<const float> logits, int32_t label, Span<float> delta) {
+float SoftmaxCrossEntropySparse(Span<const float> logits, int32_t label, float label_smoothing, Span<float> delta) {
   if (label < 0 || label >= logits.size) {
     for (float& d : delta) d = 0.0f;
     return std::numeric_limits<float>::quiet_NaN();
   }
   const LogSumExp log_sum_exp = Softmax(logits, delta);
-  delta[label] -= 1.0f;
-  return log_sum_exp.NegativeLog(logits[label]);
+  const float kept = 1.0f - label_smoothing;
+  const float loss = log_sum_exp.NegativeLog(logits[label]);
+  delta[label] -= kept;
+  if (!(label_smoothing > 0.0f)) return loss;
+  const float uniform = label_smoothing / static_cast<float>(logits.size);
+  float sum = 0.0f;
+  for (int32_t c = 0; c < logits.size; ++c) {
+    sum += log_sum_exp.NegativeLog(logits[c]);
+    delta[c] -= uniform;
+  }
+  return kept * loss + uniform * sum;
 }
 
-float SoftmaxCrossEntropyDense(Span<const float> logits, Span<const float> label,
+float SoftmaxCrossEntropyDense(Span<const float> logits, Span<const float> label, float label_smoothing,
                                Span<float> delta) {
   const LogSumExp log_sum_exp = Softmax(logits, delta);
+  const float kept = 1.0f - label_smoothing, uniform = label_smoothing / static_cast<float>(logits.size);
   float mass = 0.0f;
-  for (float t : label) mass += t;
+  for (float t : label) mass += t * kept + uniform;
   float loss = 0.0f;
   for (int32_t c = 0; c < logits.size; ++c) {
-    loss += label[c] * log_sum_exp.NegativeLog(logits[c]);
-    delta[c] = delta[c] * mass - label[c];
+    const float t = label[c] * kept + uniform;
+    loss += t * log_sum_exp.NegativeLog(logits[c]);
+    delta[c] = delta[c] * mass - t;
   }
   return loss;
 }

@@ -13,6 +13,9 @@ namespace tinyprop {
   X(Initialize)          \
   X(SoftmaxCrossEntropy) \
   X(MeanSquaredError)    \
+  X(BinaryCrossEntropy)  \
+  X(MeanAbsoluteError)   \
+  X(Huber)               \
   X(Decision)            \
   X(FullyConnectedGrad)  \
   X(Conv2DGrad)          \
@@ -26,7 +29,7 @@ namespace tinyprop {
   X(ScatterAdd)          \
   X(ResetState)
 
-constexpr int kTinyPropOpCount = 15;
+constexpr int kTinyPropOpCount = 18;
 
 // What a training step did with a sample: elements of the gate.
 enum class SampleStatus : int32_t {
@@ -65,8 +68,20 @@ enum class LossKind : uint8_t {
   kSparseCategoricalCrossentropy = 0,
   kCategoricalCrossentropy = 1,
   kMeanSquaredError = 2,
+  kBinaryCrossentropy = 3,
+  kMeanAbsoluteError = 4,
+  kHuber = 5,
 };
-constexpr int kLossKindCount = 3;
+constexpr int kLossKindCount = 6;
+
+// What a label is.
+enum class LabelKind : uint8_t {
+  kClassIndex = 0,  // int32, one a sample
+  kOneHot = 1,  // float32, a distribution over the classes
+  kBinary = 2,  // float32 from 0 to 1, for each output by itself
+  kTarget = 3,  // float32, the wanted output
+};
+constexpr int kLabelKindCount = 4;
 
 // What a variable is.
 enum class VariableRole : uint8_t {
@@ -75,6 +90,24 @@ enum class VariableRole : uint8_t {
   kState = 2,
 };
 constexpr int kVariableRoleCount = 3;
+
+// By LossKind.
+constexpr const char* kLossNames[] = {
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "mean_squared_error",
+    "binary_crossentropy",
+    "mean_absolute_error",
+    "huber",
+};
+constexpr LabelKind kLabelKinds[] = {
+    LabelKind::kClassIndex,  // sparse_categorical_crossentropy
+    LabelKind::kOneHot,  // categorical_crossentropy
+    LabelKind::kTarget,  // mean_squared_error
+    LabelKind::kBinary,  // binary_crossentropy
+    LabelKind::kTarget,  // mean_absolute_error
+    LabelKind::kTarget,  // huber
+};
 
 // Elements of the control tensor.
 struct ControlFields {
@@ -170,24 +203,37 @@ static_assert(offsetof(InitializeOptions, model_inputs) == 0, "model_inputs");
 static_assert(offsetof(InitializeOptions, variables) == 2, "variables");
 constexpr bool IsKnown(const InitializeOptions&) { return true; }
 
-// Custom options of TinyPropSoftmaxCrossEntropy, TinyPropMeanSquaredError.
+// Custom options of TinyPropSoftmaxCrossEntropy, TinyPropMeanSquaredError, TinyPropBinaryCrossEntropy,
+// TinyPropMeanAbsoluteError, TinyPropHuber.
 struct LossOptions {
-  static constexpr uint16_t kBytes[] = {2};  // of each version, from 1 on
+  static constexpr uint16_t kBytes[] = {2, 12};  // of each version, from 1 on
 
-  uint8_t label_kind = 0;  // label kind: 0 class index, 1 same shape as input 0; mean squared error requires 1
+  uint8_t label_kind = 0;  // label kind: 0 class index, 1 same shape as input 0; only softmax cross entropy takes 0
   uint8_t fused_activation = 0;  // fused activation of the output layer, before which delta is taken; 0 if there is none
+  uint8_t reserved[2] = {};
+  float label_smoothing = 0.0f;  // label smoothing of a cross entropy, in [0, 1]
+  float delta = 1.0f;  // delta of the Huber loss, >= 0
 };
 static_assert(offsetof(LossOptions, label_kind) == 0, "label_kind");
 static_assert(offsetof(LossOptions, fused_activation) == 1, "fused_activation");
+static_assert(offsetof(LossOptions, reserved) == 2, "reserved");
+static_assert(offsetof(LossOptions, label_smoothing) == 4, "label_smoothing");
+static_assert(offsetof(LossOptions, delta) == 8, "delta");
 constexpr bool IsKnown(const LossOptions& o) {
-  return o.label_kind <= 1 && o.fused_activation <= 3;
+  return o.label_kind <= 1 && o.fused_activation <= 3 && o.label_smoothing >= 0 && o.label_smoothing <= 1 &&
+         o.delta >= 0;
 }
 
 // Custom options of TinyPropDecision.
 struct DecisionOptions {
-  static constexpr uint16_t kBytes[] = {0};  // of each version, from 1 on
+  static constexpr uint16_t kBytes[] = {0, 4};  // of each version, from 1 on
+
+  float bound = 0.0f;  // bound of the running maximum, >= 0; 0 for none
 };
-constexpr bool IsKnown(const DecisionOptions&) { return true; }
+static_assert(offsetof(DecisionOptions, bound) == 0, "bound");
+constexpr bool IsKnown(const DecisionOptions& o) {
+  return o.bound >= 0;
+}
 
 // Custom options of TinyPropConv2DGrad, TinyPropDepthwiseConv2DGrad, TinyPropTransposeConvGrad.
 struct ConvGradOptions {
@@ -292,7 +338,7 @@ constexpr int32_t Offset(Field field) {
 
 struct MetadataHeader {
   static constexpr uint32_t kLatestVersion = 3;
-  static constexpr int32_t kBytes[] = {84, 88, 96};  // of each version, from 1 on
+  static constexpr int32_t kBytes[] = {84, 88, 110};  // of each version, from 1 on
 
   static constexpr char kMagic[] = "TPRP";  // at 0
   static constexpr U16 kVersion{4};
@@ -318,6 +364,10 @@ struct MetadataHeader {
   static constexpr U32 kCrc{88};
   static constexpr U16 kModelState{92};
   static constexpr U16 kResetStateInput{94};
+  static constexpr F32 kLabelSmoothing{96};
+  static constexpr F32 kDelta{100};
+  static constexpr F32 kOutputThreshold{104};
+  static constexpr U16 kOutput{108};
 };
 
 struct LayerRecordLayout {

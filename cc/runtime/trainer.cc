@@ -72,7 +72,7 @@ Status Trainer::CheckGraph(const TrainingGraph& graph) {
       statistics.size != rows * batch * kStatisticsFields) {
     return Status::kGraphMismatch;
   }
-  const bool is_sparse = metadata_.loss() == LossKind::kSparseCategoricalCrossentropy;
+  const bool is_sparse = label_kind() == LabelKind::kClassIndex;
   const int32_t elements = is_sparse ? label_.ints().size : label_.floats().size;
   if (elements == 0 || elements % batch != 0 || (is_sparse && elements != batch)) {
     return Status::kGraphMismatch;
@@ -90,6 +90,7 @@ Status Trainer::CheckGraph(const TrainingGraph& graph) {
   statistics_ = {statistics.data, batch};
   label_elements_ = elements / batch;
   classes_ = is_sparse ? Output().floats().size : 0;
+  if (label_kind() == LabelKind::kBinary && Output().floats().size != label_elements_) return Status::kGraphMismatch;
   config_ = metadata_.config();
   backward_macs_ = metadata_.backward_macs();
   return is_sparse && classes_ == 0 ? Status::kGraphMismatch : Status::kOk;
@@ -132,13 +133,21 @@ Status Trainer::SetInput(const void* values, int32_t n, int32_t size, ElementTyp
   return Status::kOk;
 }
 
+TensorView Trainer::Output(int32_t sample, int32_t position) const {
+  if (batch_size() == 0 || position < 0 || position >= metadata_.model_outputs()) return {};
+  return SampleOf(graph_.output(graph_.context, position), sample, batch_size());
+}
+
 TensorView Trainer::Output(int32_t sample) const {
-  if (batch_size() == 0) return {};
-  return SampleOf(graph_.output(graph_.context, 0), sample, batch_size());
+  return batch_size() == 0 ? TensorView() : Output(sample, metadata_.output());
 }
 
 int32_t Trainer::PredictedClass(int32_t sample) const {
   const Span<float> output = Output(sample).floats();
+  if (!output.empty() && label_kind() == LabelKind::kBinary) {
+    if (output.size != 1 || output[0] != output[0]) return -1;
+    return output[0] > metadata_.output_threshold() ? 1 : 0;
+  }
   int32_t best = output.empty() ? -1 : 0;
   for (int32_t c = 0; c < output.size; ++c) {
     if (output[c] != output[c]) return -1;
@@ -176,6 +185,11 @@ Status Trainer::Step(Span<const float> targets, Span<SampleResult> results) {
   const Status status = CheckCall(samples, results);
   if (status != Status::kOk) return status;
   if (!AllFinite(targets)) return Status::kBadLabel;
+  if (label_kind() == LabelKind::kBinary) {
+    for (const float target : targets) {
+      if (target < 0.0f || target > 1.0f) return Status::kBadLabel;
+    }
+  }
   const Span<float> to = label_.floats();
   for (int32_t i = 0; i < to.size; ++i) to[i] = i < targets.size ? targets[i] : QuietNan();
   return Train(samples, results);

@@ -85,8 +85,8 @@ class Trainer {
   Status Step(T label, SampleResult* result = nullptr) = delete;
 
   // One training step on the samples in the slots from 0 on: 1 to batch_size() of them; a smaller batch is
-  // trained as such. labels: class indices, one a sample. targets: one-hot or regression, label_elements() a
-  // sample. results: empty, or one a sample.
+  // trained as such. labels: class indices, one a sample. targets: one-hot, from 0 to 1 (binary cross entropy), or
+  // regression, label_elements() a sample. results: empty, or one a sample.
   //
   // A model that keeps state takes whole batches, since each slot is a stream of its own (kBadArgument).
   //
@@ -104,9 +104,12 @@ class Trainer {
   // The next sample of every slot is the first of a new stream: state of the model's own ops (LSTM, SVDF, streaming layers)
   // begins anew with it, and nothing else. For models converted with stateful=True; others begin anew with every sample.
   Status ResetState();
-  // The model's output for a sample of the last step or prediction: of a step, as it was before the update.
+  // The output that the loss is taken on, for a sample of the last step or prediction: of a step, as it was before the
+  // update. With a position, that one of the model's outputs, in its order; no data: there is no such output.
   TensorView Output(int32_t sample = 0) const;
-  // Index of the largest output, of equal ones the first; -1 if the output is not float32 or holds NaN.
+  TensorView Output(int32_t sample, int32_t position) const;
+  // Index of the largest output, of equal ones the first. With binary cross entropy and one output 1 if it stands for label
+  // 1, else 0. -1 if the output is not float32 or holds NaN, or if there are several binary outputs.
   int32_t PredictedClass(int32_t sample = 0) const;
 
   // The rate of all further steps, or a schedule that begins with the next step. 0 trains nothing. kBadArgument: a rate
@@ -166,6 +169,7 @@ class Trainer {
   SampleStatus StatusOf(int32_t sample) const;
   uint64_t MacsOf(int32_t sample) const;
   Status CheckCall(int32_t samples, Span<SampleResult> results) const;
+  LabelKind label_kind() const { return kLabelKinds[static_cast<int32_t>(metadata_.loss())]; }
   bool IsClass(int32_t label) const { return label >= 0 && label < classes_; }
   TrainingState State() const;
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cc/core/float_bits.h"
 #include "cc/runtime/crc32.h"
 
 namespace tinyprop {
@@ -11,19 +12,9 @@ using LayerLayout = wire::LayerRecordLayout;
 using Variable = wire::VariableRecordLayout;
 
 constexpr uint32_t kMaxLength = 0x7fffffff;
+// Of entries that are older than the fields of the loss.
+constexpr float kOldThreshold = 0.5f;
 constexpr int32_t kMagicBytes = sizeof wire::MetadataHeader::kMagic - 1;
-
-const char* LossName(LossKind loss) {
-  switch (loss) {
-    case LossKind::kSparseCategoricalCrossentropy:
-      return "sparse_categorical_crossentropy";
-    case LossKind::kCategoricalCrossentropy:
-      return "categorical_crossentropy";
-    case LossKind::kMeanSquaredError:
-      return "mean_squared_error";
-  }
-  return nullptr;
-}
 
 }  // namespace
 
@@ -84,7 +75,8 @@ bool TrainingMetadata::CrcIsRight() const {
 }
 
 bool TrainingMetadata::RecordsAreIntact() const {
-  if (batch_size() < 1 || LossName(loss()) == nullptr || variable_count() < 1) return false;
+  if (batch_size() < 1 || static_cast<int32_t>(loss()) >= kLossKindCount || variable_count() < 1) return false;
+  if (output() >= model_outputs() || !IsFinite(output_threshold())) return false;
   if (model_state() > kKeptState) return false;
   // Every name has to begin inside the names, of which the last byte ends the last one.
   if (layer_count() > 0 && (names_ == entry_.size || entry_[entry_.size - 1] != 0)) return false;
@@ -108,8 +100,18 @@ uint32_t TrainingMetadata::ComputeFingerprint() const {
     crc = Crc32(crc, record + wire::Offset(Variable::kRole), 2);
     crc = Crc32(crc, record + wire::Offset(Variable::kElements), 4);
   }
-  const char* name = LossName(loss());
-  return Crc32(crc, name, static_cast<uint32_t>(std::strlen(name)));
+  const char* name = kLossNames[static_cast<int32_t>(loss())];
+  crc = Crc32(crc, name, static_cast<uint32_t>(std::strlen(name)));
+  // Heads of one shape have variables of one shape: only the output tells them apart.
+  return output() == 0 ? crc : Crc32(crc, entry_.data + wire::Offset(Header::kOutput), 2);
+}
+
+float TrainingMetadata::output_threshold() const {
+  float threshold = kOldThreshold;
+  if (Get(Header::kVersion) >= kLossVersion) {
+    std::memcpy(&threshold, entry_.data + wire::Offset(Header::kOutputThreshold), sizeof threshold);
+  }
+  return threshold;
 }
 
 Control TrainingMetadata::config() const {

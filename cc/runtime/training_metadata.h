@@ -40,6 +40,10 @@ class TrainingMetadata {
   bool keeps_state() const { return model_state() == kKeptState; }
   int32_t reset_state_input() const { return keeps_state() ? Get(Header::kResetStateInput) : -1; }
   int32_t first_variable_output() const { return Get(Header::kFirstVariableOutput); }
+  // Position of the output that the loss is taken on, among the model's own.
+  int32_t output() const { return Get(Header::kVersion) < kLossVersion ? 0 : Get(Header::kOutput); }
+  // Of a binary cross entropy: an output above it stands for label 1.
+  float output_threshold() const;
   // Multiply-accumulates of the forward pass of one sample.
   uint64_t forward_macs() const { return Get(Header::kForwardMacs); }
   Control config() const;
@@ -51,6 +55,7 @@ class TrainingMetadata {
 
  private:
   using Header = wire::MetadataHeader;
+  static constexpr int32_t kLossVersion = 3;  // that brought the output and the threshold
 
   static constexpr int32_t kKeptState = 2;
 

@@ -5,12 +5,15 @@
 #include "cc/core/activation.h"
 #include "cc/core/adaptive_rate.h"
 #include "cc/core/average_pool_2d_grad.h"
+#include "cc/core/binary_cross_entropy.h"
 #include "cc/core/decision.h"
 #include "cc/core/float_bits.h"
 #include "cc/core/fully_connected_grad.h"
+#include "cc/core/huber.h"
 #include "cc/core/max_pool_2d_grad.h"
 #include "cc/core/reduce_max_grad.h"
 #include "cc/core/scatter_add.h"
+#include "cc/core/mean_absolute_error.h"
 #include "cc/core/mean_squared_error.h"
 #include "cc/core/sample_status.h"
 #include "cc/core/selection.h"
@@ -114,10 +117,10 @@ TEST_ABI float abi_decision_metric(const float* control, float relative_error) {
 }
 
 TEST_ABI void abi_decide(const float* control, const int32_t* input_finite, const float* loss,
-                         const float* delta, int32_t delta_size, float* running_maximum,
+                         const float* delta, int32_t delta_size, float bound, float* running_maximum,
                          int32_t* gate, int32_t batch, float* statistics) {
   tinyprop::Decide(ControlOf(control),
-                   {{input_finite, batch}, {loss, batch}, {delta, delta_size}}, running_maximum,
+                   {{input_finite, batch}, {loss, batch}, {delta, delta_size}, bound}, running_maximum,
                    {gate, batch}, {statistics, batch});
 }
 
@@ -161,19 +164,32 @@ TEST_ABI void abi_fully_connected_grad(int32_t rows, int32_t inputs, int32_t uni
   tinyprop::FullyConnectedGrad(params);
 }
 
-TEST_ABI float abi_softmax_cross_entropy_sparse(const float* logits, int32_t label, float* delta,
+TEST_ABI float abi_softmax_cross_entropy_sparse(const float* logits, int32_t label, float label_smoothing, float* delta,
                                                 int32_t n) {
-  return tinyprop::SoftmaxCrossEntropySparse({logits, n}, label, {delta, n});
+  return tinyprop::SoftmaxCrossEntropySparse({logits, n}, label, label_smoothing, {delta, n});
 }
 
-TEST_ABI float abi_softmax_cross_entropy_dense(const float* logits, const float* label,
+TEST_ABI float abi_softmax_cross_entropy_dense(const float* logits, const float* label, float label_smoothing,
                                                float* delta, int32_t n) {
-  return tinyprop::SoftmaxCrossEntropyDense({logits, n}, {label, n}, {delta, n});
+  return tinyprop::SoftmaxCrossEntropyDense({logits, n}, {label, n}, label_smoothing, {delta, n});
 }
 
 TEST_ABI float abi_mean_squared_error(const float* output, const float* target, float* delta,
                                       int32_t n) {
   return tinyprop::MeanSquaredError({output, n}, {target, n}, {delta, n});
+}
+
+TEST_ABI float abi_binary_cross_entropy(const float* logits, const float* label, float label_smoothing, float* delta,
+                                        int32_t n) {
+  return tinyprop::BinaryCrossEntropy({logits, n}, {label, n}, label_smoothing, {delta, n});
+}
+
+TEST_ABI float abi_mean_absolute_error(const float* output, const float* target, float* delta, int32_t n) {
+  return tinyprop::MeanAbsoluteError({output, n}, {target, n}, {delta, n});
+}
+
+TEST_ABI float abi_huber(const float* output, const float* target, float threshold, float* delta, int32_t n) {
+  return tinyprop::Huber({output, n}, {target, n}, threshold, {delta, n});
 }
 
 TEST_ABI void abi_add_scaled(int32_t n, float a, const float* x, float* y) {

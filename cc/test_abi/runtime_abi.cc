@@ -1,6 +1,7 @@
 // Parts of cc/runtime behind a C interface, for the Python tests (tests/python/runtime). Not part of the product.
 #include <cstring>
 
+#include "cc/core/float_bits.h"
 #include "cc/runtime/learning_rate_schedule.h"
 #include "cc/runtime/training_metadata.h"
 
@@ -15,12 +16,12 @@ TEST_ABI int32_t abi_schedule_rates(float peak, float final, uint32_t warmup_ste
   return schedule.IsValid();
 }
 
-// Returns the Status of Parse. header [16]: the accessors in the order below; config [8].
+// Returns the Status of Parse. header [18]: the accessors in the order below; config [8].
 TEST_ABI int32_t abi_metadata_parse(const uint8_t* entry, int32_t size, uint64_t* header, float* config) {
   tinyprop::TrainingMetadata metadata;
   const tinyprop::Status status = metadata.Parse({entry, size});
   if (status != tinyprop::Status::kOk) return static_cast<int32_t>(status);
-  const uint64_t values[16] = {
+  const uint64_t values[18] = {
       metadata.fingerprint(),
       static_cast<uint64_t>(metadata.batch_size()),
       static_cast<uint64_t>(metadata.loss()),
@@ -37,6 +38,8 @@ TEST_ABI int32_t abi_metadata_parse(const uint8_t* entry, int32_t size, uint64_t
       metadata.backward_macs(),
       metadata.keeps_state(),
       static_cast<uint64_t>(metadata.keeps_state() ? metadata.reset_state_input() : 0),
+      static_cast<uint64_t>(metadata.output()),
+      tinyprop::BitsOf(metadata.output_threshold()),
   };
   std::memcpy(header, values, sizeof values);
   const tinyprop::Control control = metadata.config();

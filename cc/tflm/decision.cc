@@ -47,7 +47,7 @@ api::Status Invoke(api::Context* context, api::Node* node) {
   api::Tensor t[7];
   TensorsOf(context, node, kSpecs, t);
   const Span<int32_t> gate = t[kGate].ints();
-  const DecisionInput input = {t[kFinite].ints(), t[kLoss].floats(), t[kDelta].floats()};
+  const DecisionInput input = {t[kFinite].ints(), t[kLoss].floats(), t[kDelta].floats(), DataOf<Options>(node)->options.bound};
   Decide(*static_cast<const Control*>(t[kControl].data()), input, t[kState].float_data(), gate,
          Statistics{t[kStatistics].float_data(), gate.size});
   return api::kOk;

@@ -60,8 +60,8 @@ api::Status Invoke(api::Context* context, api::Node* node) {
     const Span<const float> z = logits.subspan(b * classes, classes);
     const Span<float> d = delta.subspan(b * classes, classes);
     loss[b] = IsSparse(options)
-                  ? SoftmaxCrossEntropySparse(z, classes_of[b], d)
-                  : SoftmaxCrossEntropyDense(z, {targets + b * classes, classes}, d);
+                  ? SoftmaxCrossEntropySparse(z, classes_of[b], options.label_smoothing, d)
+                  : SoftmaxCrossEntropyDense(z, {targets + b * classes, classes}, options.label_smoothing, d);
   }
   ActivationGrad(static_cast<Activation>(options.fused_activation), logits, delta);
   return api::kOk;

@@ -19,6 +19,7 @@ _MODULE_OF = {
     "ArenaError": "errors", "ConfigError": "errors", "DataError": "errors", "HostError": "errors",
     "ModelError": "errors", "TinyPropError": "errors",
     "embed": "firmware",
+    "Loss": "conversion.losses",
     "SampleStatus": "format.sample_status",
     "fit_memory": "memory_fit",
     "TrainableModel": "trainable_model", "convert": "trainable_model", "load": "trainable_model",
@@ -30,6 +31,7 @@ __all__ = sorted(_MODULE_OF)
 
 if TYPE_CHECKING:
     from tflm_tinyprop.config import TinyPropConfig
+    from tflm_tinyprop.conversion.losses import Loss
     from tflm_tinyprop.errors import (
         ArenaError,
         ConfigError,

@@ -12,7 +12,7 @@ import numpy as np
 from tflm_tinyprop import files
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.conversion import differentiate, pipeline
-from tflm_tinyprop.conversion.plan import check_loss
+from tflm_tinyprop.conversion.losses import Loss, output_names
 from tflm_tinyprop.conversion.source import SourceModel
 from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import metadata
@@ -77,11 +77,20 @@ class TrainableModel:
         return self.graph.tensors[self.graph.inputs[self.training.label_input]]
 
     @property
+    def outputs(self) -> list[Tensor]:
+        """The model's own outputs. The loss is taken on (the logits of) outputs[training.output]."""
+        return [self.graph.tensors[t] for t in self.graph.outputs[: self.training.model_outputs]]
+
+    @property
+    def output_names(self) -> list[str]:
+        return output_names(self.graph, self.training.model_outputs)
+
+    @property
     def classes(self) -> int | None:
-        """Number of classes, or None for a regression."""
-        if self.loss == "mean_squared_error":
+        """Number of classes that exclude each other, or None for a regression and for binary outputs."""
+        if self.training.loss_kind.passes_over != "SOFTMAX":
             return None
-        return self.graph.tensors[self.graph.outputs[0]].shape[-1]
+        return self.outputs[self.training.output].shape[-1]
 
     @property
     def trainable_parameters(self) -> int:
@@ -130,7 +139,8 @@ def convert(
     model,
     *,
     trainable_layers: str | int | Sequence[str] = "all",
-    loss: str = "sparse_categorical_crossentropy",
+    loss="sparse_categorical_crossentropy",
+    output: str | int | None = None,
     config: TinyPropConfig | None = None,
     batch_size: int = 1,
     labels: Sequence[str] | None = None,
@@ -145,9 +155,13 @@ def convert(
             .tflite.
         trainable_layers: "all"; a number n for the last n layers with weights; or layer names. Layers
             below the first trainable one stay as they are, in flash, and cost no backward pass.
-        loss: "sparse_categorical_crossentropy" (labels are class indices), "categorical_crossentropy"
-            (one-hot) or "mean_squared_error" ("mse"). The cross entropies are taken on the logits: on the
-            input of the softmax if the model ends in one, else on its output.
+        loss: "sparse_categorical_crossentropy" (labels are class indices), "categorical_crossentropy" (one-hot),
+            "binary_crossentropy" (labels from 0 to 1, one for each output by itself), "mean_squared_error" ("mse"),
+            "mean_absolute_error" ("mae") or "huber"; a tflm_tinyprop.Loss, which has label_smoothing and delta; or one of
+            Keras' losses, keras.losses.BinaryCrossentropy(label_smoothing=0.1) for example. The cross entropies are taken on
+            the logits: on the input of the softmax or sigmoid if the model ends in it, else on its output.
+        output: name or position of the output that the loss is taken on, for a model with several. The others stay
+            outputs; what leads to them alone is not trained.
         config: settings of TinyProp, stored as the model's default; TinyPropConfig.v2() if None.
         batch_size: samples per step. A .tflite has to have this batch already.
         labels: names of the classes, stored in the standard metadata.
@@ -164,7 +178,7 @@ def convert(
         ModelError: the model cannot be trained, TFLM cannot run it, or the converted model computes something else;
             the message names layer and op.
     """
-    check_loss(loss)
+    loss = Loss.of(loss)
     if config is not None and not isinstance(config, TinyPropConfig):
         raise ConfigError(f"config must be a TinyPropConfig, got {config!r}")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= 0xFFFF:
@@ -172,8 +186,8 @@ def convert(
     source = pipeline.read_source(model, batch_size, batch_norm)
     reference = Reference(source) if verify else None
     trainable = make_trainable(
-        source, trainable_layers=trainable_layers, loss=loss, config=config, batch_size=batch_size, labels=labels,
-        stateful=stateful,
+        source, trainable_layers=trainable_layers, loss=loss, output=output, config=config, batch_size=batch_size,
+        labels=labels, stateful=stateful,
     )
     if reference is not None:
         reference.check(trainable)

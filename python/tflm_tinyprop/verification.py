@@ -221,7 +221,7 @@ def _keras_layer_outputs(model, inputs: Arrays) -> list[tuple[str, np.ndarray]]:
 def _flat(outputs) -> Arrays:
     """The arrays of one tensor, a list or a dict of them."""
     if isinstance(outputs, dict):
-        outputs = list(outputs.values())
+        outputs = [outputs[key] for key in sorted(outputs)]  # Keras' order, in which keras_import puts them
     if isinstance(outputs, (list, tuple)):
         return [np.asarray(o) for o in outputs]
     return [np.asarray(outputs)]

@@ -63,6 +63,8 @@ class MetadataWriter {
   constexpr void Put(wire::U8 field, uint32_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 1); }
   constexpr void Put(wire::U16 field, uint32_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 2); }
   constexpr void Put(wire::U32 field, uint32_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 4); }
+  // bits: of the float.
+  constexpr void Put(wire::F32 field, uint32_t bits) { Store(wire::Offset(field), bits, 4); }
   constexpr void Put(wire::U64 field, uint64_t value, int32_t at = 0) { Store(at + wire::Offset(field), value, 8); }
   // bits: of the control tensor's elements, since floats have no constant bits in C++17.
   constexpr void PutConfig(const uint32_t (&bits)[kControlSize]) {
@@ -105,12 +107,14 @@ class MetadataWriter {
     crc_ = ConstantCrc(crc_, bytes_ + at + wire::Offset(Layout::kElements), 4);
   }
   // Last: the fingerprint covers the variables and the loss, the CRC all that was put before.
-  constexpr void PutLoss(LossKind loss, const char* name) {
+  constexpr void PutLoss(LossKind loss, const char* name, uint32_t output = 0) {
     Put(Header::kLoss, static_cast<uint32_t>(loss));
+    if (output != 0) Put(Header::kOutput, output);
     for (const char* c = name; *c != '\0'; ++c) {
       const auto byte = static_cast<uint8_t>(*c);
       crc_ = ConstantCrc(crc_, &byte, 1);
     }
+    if (output != 0) crc_ = ConstantCrc(crc_, bytes_ + wire::Offset(Header::kOutput), 2);
     Put(Header::kFingerprint, crc_);
     if (version_ >= 3) Put(Header::kCrc, ConstantCrc(0, bytes_, size_));
   }

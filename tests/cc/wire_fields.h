@@ -24,11 +24,15 @@ inline Fields FieldsOf(const LossOptions& o) {
   return {
       {"label_kind", o.label_kind},
       {"fused_activation", o.fused_activation},
+      {"label_smoothing", o.label_smoothing},
+      {"delta", o.delta},
   };
 }
 
-inline Fields FieldsOf(const DecisionOptions&) {
-  return {};
+inline Fields FieldsOf(const DecisionOptions& o) {
+  return {
+      {"bound", o.bound},
+  };
 }
 
 inline Fields FieldsOf(const LayerGradOptions& o) {

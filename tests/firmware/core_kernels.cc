@@ -150,8 +150,8 @@ void Elementwise() {
 void Losses() {
   Values logits(10), label(10), dense(10), sparse(10), squared(10), probabilities(20), softmax(20);
   for (float& value : logits.span()) value *= 8.0f;
-  const float losses[] = {tinyprop::SoftmaxCrossEntropyDense(logits.span(), label.span(), dense.span()),
-                          tinyprop::SoftmaxCrossEntropySparse(logits.span(), 3, sparse.span()),
+  const float losses[] = {tinyprop::SoftmaxCrossEntropyDense(logits.span(), label.span(), 0.0f, dense.span()),
+                          tinyprop::SoftmaxCrossEntropySparse(logits.span(), 3, 0.0f, sparse.span()),
                           tinyprop::MeanSquaredError(logits.span(), label.span(), squared.span())};
   WriteAll("loss", {losses, 3});
   dense.WriteWithGuards("SoftmaxCrossEntropyDense");

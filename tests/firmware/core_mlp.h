@@ -184,7 +184,7 @@ template <int32_t kBatch, int32_t... kWidths>
 void CoreMlp<kBatch, kWidths...>::Loss() {
   constexpr int32_t kClasses = kWidth[kLayers];
   for (int32_t b = 0; b < kBatch; ++b) {
-    loss_[b] = SoftmaxCrossEntropySparse(Activations(kLayers).subspan(b * kClasses, kClasses), label_[b],
+    loss_[b] = SoftmaxCrossEntropySparse(Activations(kLayers).subspan(b * kClasses, kClasses), label_[b], 0.0f,
                                          Deltas(kLayers).subspan(b * kClasses, kClasses));
   }
 }

@@ -7,6 +7,7 @@ import textwrap
 from tflm_tinyprop.config import CONFIG_RULES, CONFIG_SPANS, CONTROL_FIELDS, comparisons
 from tflm_tinyprop.format import tables
 from tflm_tinyprop.format.layout import Field, Group, Struct
+from tflm_tinyprop.format.losses import LABELS, LOSS_NAMES, LOSSES
 from tflm_tinyprop.format.sample_status import SampleStatus
 
 OPTIONS = tuple(dict.fromkeys(op.options for op in tables.OPS))
@@ -18,7 +19,8 @@ _ENUMS = (
      [(name, code, "") for code, name in enumerate(tables.ACTIVATIONS)]),
     ("ElementwiseActivation", "uint8_t", "Activations that are ops of their own. The first ones are those above.",
      [(name, code, "") for code, name in enumerate(tables.ELEMENTWISE_ACTIVATIONS)]),
-    ("LossKind", "uint8_t", "Losses.", [(name, code, "") for code, name in enumerate(tables.LOSSES)]),
+    ("LossKind", "uint8_t", "Losses.", [(name, code, "") for code, name in enumerate(LOSS_NAMES)]),
+    ("LabelKind", "uint8_t", "What a label is.", [(name, code, LABELS[name]) for code, name in enumerate(LABELS)]),
     ("VariableRole", "uint8_t", "What a variable is.", [(name, code, "") for code, name in enumerate(tables.ROLES)]),
 )
 
@@ -35,7 +37,7 @@ def cc_header() -> str:
         "#ifndef TINYPROP_CC_CORE_WIRE_FORMAT_H_",
         "#define TINYPROP_CC_CORE_WIRE_FORMAT_H_",
         "", "#include <cstddef>", "#include <cstdint>", "", "namespace tinyprop {", "",
-        _op_list(), *(_enum(*enum) for enum in _ENUMS), _tensors(), *(_options_struct(s) for s in _option_structs()),
+        _op_list(), *(_enum(*enum) for enum in _ENUMS), _losses(), _tensors(), *(_options_struct(s) for s in _option_structs()),
         _metadata(), _weight_record(),
         "}  // namespace tinyprop", "", "#endif  // TINYPROP_CC_CORE_WIRE_FORMAT_H_", "",
     ]
@@ -53,6 +55,14 @@ def _op_list() -> str:
 def _enum(name: str, base: str, text: str, values: list[tuple[str, int, str]]) -> str:
     lines = "\n".join(f"  k{camel(value)} = {code},{f'  // {meaning}' if meaning else ''}" for value, code, meaning in values)
     return f"// {text}\nenum class {name} : {base} {{\n{lines}\n}};\nconstexpr int k{name}Count = {len(values)};\n"
+
+
+def _losses() -> str:
+    """Names and kinds of labels by LossKind."""
+    return "\n".join([
+        "// By LossKind.", "constexpr const char* kLossNames[] = {", *(f'    "{name}",' for name in LOSS_NAMES), "};",
+        "constexpr LabelKind kLabelKinds[] = {", *(f"    LabelKind::k{camel(loss.label)},  // {loss.name}" for loss in LOSSES),
+        "};", ""])
 
 
 def _tensors() -> str:

@@ -6,6 +6,7 @@ import re
 
 from tflm_tinyprop.format import tables
 from tflm_tinyprop.format.layout import Field, Group, Struct
+from tflm_tinyprop.format.losses import LABELS, LOSSES
 from tflm_tinyprop.format.sample_status import SampleStatus
 
 OPTIONS = tuple(dict.fromkeys(op.options for op in tables.OPS))
@@ -22,8 +23,12 @@ def _row(*cells) -> str:
 def options_table(struct: Struct) -> str:
     """Fields with the header that all options have."""
     header = tables.OPTIONS_HEADER
-    size = header.size() + struct.size()
-    lines = ["| offset | size | field |", "|---|---|---|", _row(0, 2, f"version = {struct.version}"), _row(2, 2, f"size = {size}")]
+    sizes = [header.size() + struct.size(version) for version in range(1, struct.version + 1)]
+    version, size = "version = 1", f"size = {sizes[0]}"
+    for number, grown in enumerate(sizes[1:], start=2):
+        version += f", or {number} if what it brought differs from the default"
+        size += f", in version {number} {grown}"
+    lines = ["| offset | size | field |", "|---|---|---|", _row(0, 2, version), _row(2, 2, size)]
     return "\n".join(lines + _field_rows(struct, header.size(), types=False))
 
 
@@ -67,6 +72,15 @@ def _flags_table() -> str:
     return "\n".join(["| flag | meaning |", "|---|---|", *(_row(bit, texts[bit]) for bit in tables.LAYER_GRAD_FLAGS)])
 
 
+def _losses_table() -> str:
+    ends = {"SOFTMAX": "the input of a SOFTMAX at the end, else the output", "LOGISTIC": "the input of a LOGISTIC at the end, else the output",
+            None: "the output"}
+    return "\n".join(["| code | loss | op | label | taken on | parameters |", "|---|---|---|---|---|---|",
+                      *(_row(code, f"`{loss.name}`", f"`TinyProp{loss.op}`", LABELS[loss.label], ends[loss.passes_over],
+                             ", ".join(p.replace("_", " ") for p in loss.parameters) or "-")
+                        for code, loss in enumerate(LOSSES))])
+
+
 def _control_table() -> str:
     names = {"learning_rate": "learning rate", "s_min": "S_min", "s_max": "S_max", "d_min": "D_min", "d_max": "D_max"}
     rows = [_row(i, names.get(f.name, f.name), f.text) if f.text else f"| {i} | {names.get(f.name, f.name)} | |"
@@ -101,6 +115,7 @@ def spec_tables() -> dict[str, str]:
         "WindowOptions": struct_table(tables.WINDOW, types=False),
         "LayerGradFlags": _flags_table(),
         "Control": _control_table(),
+        "Losses": _losses_table(),
         "Gate": "\n".join(["| value | SampleStatus | |", "|---|---|---|",
                            *(_row(int(s), s.name.lower().replace("_", "-"), s.text) for s in SampleStatus)]),
         "Statistics": _statistics_table(),

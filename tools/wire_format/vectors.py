@@ -7,13 +7,14 @@ import numpy as np
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.format import metadata, tables, weight_record
 from tflm_tinyprop.format.layout import Field
+from tflm_tinyprop.format.losses import LOSS_NAMES
 from tflm_tinyprop.format.options import OPTIONS_OF_OP
 
 
 def _value(field: Field, number: int):
     """A value of the field, unlike those of its neighbours as far as it has so many."""
     if field.type == "f32":
-        return 0.25 * number
+        return 0.25 * (number % 5) if field.highest else 0.25 * number
     if field.flags:
         return sum(bit for i, bit in enumerate(field.flags) if 40503 * number >> i & 1)
     lowest = field.lowest or 0
@@ -37,7 +38,7 @@ def example_metadata(batch_size: int = 3, loss: int = 1) -> metadata.TrainingMet
     """Two layers, the first one without a bias that is trained."""
     flags = (tables.UPDATES_WEIGHTS, tables.UPDATES_WEIGHTS | tables.UPDATES_BIAS | tables.KERAS_LAYER)
     return metadata.TrainingMetadata(
-        batch_size=batch_size, loss=tables.LOSSES[loss], model_inputs=2, model_outputs=1, label_input=2, control_input=3,
+        batch_size=batch_size, loss=LOSS_NAMES[loss], model_inputs=2, model_outputs=1, label_input=2, control_input=3,
         loss_output=1, statistics_output=2, first_variable_output=3, original_tensors=300, forward_macs=5_000_000_000,
         config=TinyPropConfig(s_min=0.125, s_max=0.75, zeta=0.5, d_min=0.25, d_max=3.0, threshold=0.5, decay=0.875),
         layers=(metadata.LayerRecord("conv", 1, 70_000, 27, 0, flags[0]), metadata.LayerRecord("h\u00e9ad", 4, 10, 258, 259, flags[1])),

@@ -16,6 +16,7 @@ from tflm_tinyprop.conversion.rules import RULES, GradientRequest, SharedTensors
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import metadata, options, tables
 from tflm_tinyprop.format.graph import Graph, Op, Tensor
+from tflm_tinyprop.format.losses import CLASS_INDEX
 from tflm_tinyprop.format.metadata import LayerRecord, TrainingMetadata, VariableRecord
 from tflm_tinyprop.format.tables import SAMPLE_STATISTICS
 
@@ -84,7 +85,7 @@ class _Builder:
         return request
 
     def _label_type(self) -> tuple[tuple[int, ...], np.dtype]:
-        if self.plan.loss == "sparse_categorical_crossentropy":
+        if self.plan.loss.kind.label == CLASS_INDEX:
             return (self.plan.batch_size,), _INT
         return self.graph.tensors[self.plan.loss_input].shape, _FLOAT
 
@@ -144,14 +145,15 @@ class _Builder:
         source = self.graph.tensors[self.plan.loss_input]
         loss = self._add(LOSS, (self.plan.batch_size,), _FLOAT)
         delta = self._add("tinyprop/delta", source.shape, _FLOAT)
-        sparse = self.plan.loss == "sparse_categorical_crossentropy"
-        mse = self.plan.loss == "mean_squared_error"
+        kind = self.plan.loss.kind
         output_layer = self._output_layer()
         activation = fused_activation(output_layer.layer.op) if output_layer else 0
         self.graph.ops.append(Op(
-            kind=options.MEAN_SQUARED_ERROR if mse else options.SOFTMAX_CROSS_ENTROPY, is_custom=True,
+            kind=options.op_kind(kind.op), is_custom=True,
             inputs=[self.plan.loss_input, label], outputs=[loss, delta],
-            custom_options=options.LossOptions(0 if sparse else 1, activation).pack(),
+            custom_options=options.LossOptions(
+                0 if kind.label == CLASS_INDEX else 1, activation, self.plan.loss.label_smoothing, self.plan.loss.delta
+            ).pack(),
         ))
         return loss, delta
 
@@ -165,9 +167,13 @@ class _Builder:
         self.graph.ops.append(Op(
             kind=options.DECISION, is_custom=True,
             inputs=[finite, loss, delta, control, statistics, state], outputs=[gate],
-            custom_options=options.DecisionOptions().pack(),
+            custom_options=options.DecisionOptions(self._bound(delta)).pack(),
         ))
         return gate
+
+    def _bound(self, delta: int) -> float:
+        """Y where one prediction is entirely wrong, 0 for a loss that knows no such thing."""
+        return self.plan.loss.kind.bound * self.plan.batch_size / self.graph.tensors[delta].size
 
     def _append_gradients(self, delta: int, shared: SharedTensors) -> None:
         forward = {i: self.graph.ops[i + self._ops_in_front] for i in self.plan.backward}
@@ -214,7 +220,11 @@ class _Builder:
         model_inputs = len(self.original.inputs)
         return TrainingMetadata(
             batch_size=self.plan.batch_size,
-            loss=self.plan.loss,
+            loss=self.plan.loss.name,
+            label_smoothing=self.plan.loss.label_smoothing,
+            delta=self.plan.loss.delta,
+            output=self.plan.output,
+            output_threshold=self.plan.output_threshold,
             model_inputs=model_inputs,
             model_outputs=len(self.original.outputs),
             label_input=model_inputs,

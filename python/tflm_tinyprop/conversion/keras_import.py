@@ -16,6 +16,7 @@ import numpy as np
 
 from tflm_tinyprop.conversion.fusing import FUSIBLE, Fuser
 from tflm_tinyprop.conversion.keras_constants import Origin, merge_equal_origins, weights_to_constants
+from tflm_tinyprop.conversion.keras_outputs import keras_output_names
 from tflm_tinyprop.conversion.keras_weights import KerasWeight, flat_layers, keras_weights, part_of, unique
 from tflm_tinyprop.conversion.layer_kinds import KINDS, is_layer, kernel_of, layouts_of
 from tflm_tinyprop.conversion.rules import fused_activation
@@ -238,7 +239,12 @@ def _name_inputs_and_outputs(graph: Graph, model) -> None:
     inputs = {tensor.name: index for tensor, index in zip(model.inputs, graph.inputs, strict=True)}
     for name, index in inputs.items():
         graph.tensors[index].name = name
-    graph.signature_defs = [signature(inputs, {f"output_{i}": t for i, t in enumerate(graph.outputs)})]
+    names = keras_output_names(model)
+    for name, index in zip(names, graph.outputs, strict=True):
+        if index not in graph.inputs:
+            graph.tensors[index].name = name
+    outputs = dict(zip(names if len(names) > 1 else ["output_0"], graph.outputs, strict=True))
+    graph.signature_defs = [signature(inputs, outputs)]
 
 
 def _layers(graph: Graph, origins: Mapping[int, Origin]) -> list[Op]:

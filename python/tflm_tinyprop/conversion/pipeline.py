@@ -49,15 +49,17 @@ def _read_tflite(model) -> SourceModel:
     return SourceModel(graph, name, tflite=data)
 
 
-def trainable_bytes(source: SourceModel, *, trainable_layers="all", loss: str, config: TinyPropConfig | None = None,
-                    batch_size: int = 1, labels: Sequence[str] | None = None, stateful: bool = False) -> bytes:
+def trainable_bytes(source: SourceModel, *, trainable_layers="all", loss, config: TinyPropConfig | None = None,
+                    batch_size: int = 1, output: str | int | None = None, labels: Sequence[str] | None = None,
+                    stateful: bool = False) -> bytes:
     """The second half of convert(): a trainable .tflite. One source may be made trainable in several ways."""
     graph = source.graph
     separate_biases(graph)
-    plan = make_plan(source, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size, stateful=stateful)
+    plan = make_plan(source, trainable_layers=trainable_layers, loss=loss, batch_size=batch_size,
+                     output=output, stateful=stateful)
     trainable = differentiate(graph, plan, config or TinyPropConfig.v2())
     training = metadata.unpack(trainable.metadata[metadata.ENTRY])
-    _check_labels(labels, graph.tensors[graph.outputs[0]].shape[-1])
+    _check_labels(labels, graph.tensors[graph.outputs[training.output]].shape[-1])
     described, attached = tflite_metadata.add_metadata(trainable, training, source.name, labels)
     return write_graph(described) + attached
 

@@ -6,12 +6,11 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from tflm_tinyprop.conversion.batch_axis import batch_axes
 from tflm_tinyprop.conversion.layer_choice import choose
 from tflm_tinyprop.conversion.layer_kinds import kernel_of, kind_of
 from tflm_tinyprop.conversion.layers import Layer, find_layers, layer_names
+from tflm_tinyprop.conversion.losses import Loss, find_target
 from tflm_tinyprop.conversion.model_state import ModelState, check_not_trained_through, find_state
 from tflm_tinyprop.conversion.rules import RULES
 from tflm_tinyprop.conversion.source import SourceModel
@@ -20,7 +19,6 @@ from tflm_tinyprop.format import metadata, tables
 from tflm_tinyprop.format.graph import Graph, Op
 
 UPDATE_FLAGS = {metadata.KERNEL: tables.UPDATES_WEIGHTS, metadata.BIAS: tables.UPDATES_BIAS}
-_LOSS_ALIASES = {"mse": "mean_squared_error"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +42,16 @@ class LayerPlan:
 class TrainingPlan:
     """What differentiate() will build.
 
-    loss_input: tensor the loss is taken on (the logits, if a softmax ends the model).
+    loss_input: tensor the loss is taken on (the logits, if a softmax or sigmoid ends the model). output, output_threshold: as in
+    the metadata.
     backward: indices of the ops that get a gradient op, from the output down.
     state: what the model's own ops keep between invokes. keeps_state: whether it is left to them.
     """
 
-    loss: str
+    loss: Loss
     loss_input: int
+    output: int
+    output_threshold: float
     batch_size: int
     layers: tuple[LayerPlan, ...]
     backward: tuple[int, ...]
@@ -69,19 +70,23 @@ def make_plan(
     source: SourceModel,
     *,
     trainable_layers: str | int | Sequence[str],
-    loss: str,
+    loss: str | Loss,
     batch_size: int,
     stateful: bool = False,
+    output: str | int | None = None,
 ) -> TrainingPlan:
     """Checks the graph against what is asked of it. Raises ModelError with the layer at fault."""
-    graph, loss = source.graph, check_loss(loss)
+    graph, loss = source.graph, Loss.of(loss)
     _check_shapes(graph, batch_size)
-    loss_input = _loss_input(graph, loss, batch_size)
+    target = find_target(graph, loss, output, batch_size)
+    loss_input = target.tensor
     layers = [l for l in find_layers(graph, source.layer_names) if loss_input in _downstream(graph, {l.operator})]
     if not layers:
         raise ModelError("the model has no layer with weights between its input and the loss")
     state = find_state(graph, batch_size)
-    frame = TrainingPlan(loss, loss_input, batch_size, (), (), state, stateful and state.exists)
+    frame = TrainingPlan(
+        loss, loss_input, target.output, target.threshold, batch_size, (), (), state, stateful and state.exists
+    )
     plan_for = functools.partial(_plan, source, layers, frame)
     try:
         return plan_for(trainable_layers)
@@ -138,14 +143,6 @@ def _layers_above(on_path: list[Layer]) -> dict[str, int]:
     return {owner: above for above, owner in enumerate(last_calls)}
 
 
-def check_loss(loss: str) -> str:
-    """The loss's full name."""
-    name = _LOSS_ALIASES.get(loss, loss)
-    if name not in metadata.LOSSES:
-        raise ModelError(f"loss {loss!r} is not supported; use one of {', '.join(metadata.LOSSES)}")
-    return name
-
-
 def _check_shapes(graph: Graph, batch_size: int) -> None:
     for index in graph.inputs:
         tensor = graph.tensors[index]
@@ -162,30 +159,6 @@ def _check_shapes(graph: Graph, batch_size: int) -> None:
                 f"input '{tensor.name}' has shape {tensor.shape}, whose batch is not batch_size={batch_size}; "
                 "export the model with that batch, or pass the batch it has"
             )
-
-
-def _loss_input(graph: Graph, loss: str, batch_size: int) -> int:
-    if len(graph.outputs) != 1:
-        raise ModelError(f"the model has {len(graph.outputs)} outputs; the loss needs a model with one")
-    output = graph.outputs[0]
-    if loss != "mean_squared_error":
-        producer = graph.producers().get(output)
-        if producer is not None and graph.ops[producer].kind == "SOFTMAX":
-            beta = getattr(graph.ops[producer].options, "beta", 1.0)
-            if beta != 1.0:
-                raise ModelError(f"the model ends in a softmax with beta {beta}; only beta 1 can be trained")
-            output = graph.ops[producer].inputs[0]
-        if len(graph.tensors[output].shape) != 2:
-            raise ModelError(
-                f"loss {loss} needs an output of shape [batch, classes], the model's has {graph.tensors[output].shape}"
-            )
-    tensor = graph.tensors[output]
-    if tensor.dtype != np.float32 or not tensor.shape or tensor.shape[0] != batch_size:
-        raise ModelError(
-            f"output '{tensor.name}' is {tensor.dtype} {tensor.shape}; the loss needs float32 with batch {batch_size}; "
-            "convert without quantization"
-        )
-    return output
 
 
 def _downstream(graph: Graph, operators: set[int]) -> set[int]:

@@ -211,6 +211,12 @@ class Graph:
             return {}
         return {_text(entry.name): int(entry.tensorIndex) for entry in self.signature_defs[0].inputs}
 
+    def signature_outputs(self) -> dict[str, int]:
+        """Output name -> tensor index, of the model's first signature; empty if it has none."""
+        if not self.signature_defs:
+            return {}
+        return {_text(entry.name): int(entry.tensorIndex) for entry in self.signature_defs[0].outputs or []}
+
     def check(self, source: str = "the model") -> None:
         """Raises ModelError unless every tensor that is read has been written before.
 

@@ -15,9 +15,9 @@ from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import tables
 from tflm_tinyprop.format.layout import LayoutError, NewerVersionError
+from tflm_tinyprop.format.losses import LOSS_KINDS, LOSS_NAMES, LossKind
 from tflm_tinyprop.format.tables import (
     LAYER_RECORD,
-    LOSSES,
     UPDATES_BIAS,
     UPDATES_WEIGHTS,
     VARIABLE_RECORD,
@@ -79,7 +79,11 @@ class VariableRecord:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingMetadata:
-    """Content of the entry TINYPROP. Positions count within the graph's inputs or outputs."""
+    """Content of the entry TINYPROP. Positions count within the graph's inputs or outputs.
+
+    loss: name of one of format.losses.LOSSES, with its parameters label_smoothing and delta. output: position of the output
+    it is taken on. output_threshold: of a binary cross entropy, above it an output stands for label 1.
+    """
 
     batch_size: int
     loss: str
@@ -97,6 +101,14 @@ class TrainingMetadata:
     variables: tuple[VariableRecord, ...]
     model_state: int = NO_STATE  # of the model's own ops: NO_STATE, RESET_STATE or KEPT_STATE
     reset_state_input: int = 0  # where KEPT_STATE is reset by; 0 otherwise
+    label_smoothing: float = 0.0
+    delta: float = 1.0
+    output: int = 0
+    output_threshold: float = 0.5
+
+    @property
+    def loss_kind(self) -> LossKind:
+        return LOSS_KINDS[self.loss]
 
     @property
     def keeps_state(self) -> bool:
@@ -115,11 +127,12 @@ class TrainingMetadata:
 
     @property
     def fingerprint(self) -> int:
-        """CRC-32 over what saved weights must fit: the variables' layers, roles and sizes, and the loss."""
+        """CRC-32 over what saved weights must fit: the variables' layers, roles and sizes, the loss, and its output."""
         content = b"".join(
             struct.pack("<HHI", v.layer, v.role, v.elements) for v in self.variables
         )
-        return zlib.crc32(content + self.loss.encode())
+        output = struct.pack("<H", self.output) if self.output else b""
+        return zlib.crc32(content + self.loss.encode() + output)
 
     def pack(self) -> bytes:
         names = b""
@@ -130,7 +143,7 @@ class TrainingMetadata:
         records += b"".join(VARIABLE_RECORD.pack(dataclasses.asdict(v)) for v in self.variables)
         values = {
             **{f.name: getattr(self, f.name) for f in dataclasses.fields(self)},
-            "magic": MAGIC, "fingerprint": self.fingerprint, "loss": LOSSES.index(self.loss),
+            "magic": MAGIC, "fingerprint": self.fingerprint, "loss": LOSS_NAMES.index(self.loss),
             "layers": len(self.layers), "variables": len(self.variables), "config": self.config.control(0.0),
         }
         version = max(HEADER.version_for(values), _CRC_SINCE)
@@ -178,17 +191,31 @@ def _unpack_records(data: bytes, header: dict) -> TrainingMetadata:
     unknown = HEADER.unknown_value(header)
     if unknown:
         raise LayoutError(f"{unknown} {header[unknown]}")
+    _check_loss(header)
     at = header["header_size"]
     layers, at = _records(LAYER_RECORD, data, at, header["layers"], header["layer_record_size"])
     variables, names_at = _records(VARIABLE_RECORD, data, at, header["variables"], header["variable_record_size"])
     values = {f.name: header[f.name] for f in dataclasses.fields(TrainingMetadata)}
     return TrainingMetadata(**{
         **values,
-        "loss": LOSSES[header["loss"]],
+        "loss": LOSS_NAMES[header["loss"]],
+        **{name: shortest(header[name]) for name in ("label_smoothing", "delta", "output_threshold")},
         "config": TinyPropConfig.from_control(np.array(header["config"], np.float32)),
         "layers": tuple(LayerRecord(_name(data, names_at + layer.pop("name_offset")), **layer) for layer in layers),
         "variables": tuple(VariableRecord(**variable) for variable in variables),
     })
+
+
+def _check_loss(header: dict) -> None:
+    if not 0 <= header["label_smoothing"] <= 1 or not 0 <= header["delta"] < np.inf or not np.isfinite(header["output_threshold"]):
+        raise LayoutError("parameters of the loss")
+    if header["output"] >= header["model_outputs"]:
+        raise LayoutError(f"output {header['output']} of {header['model_outputs']}")
+
+
+def shortest(value: float) -> float:
+    """The shortest decimal that is the same float32, so that 0.1 stays 0.1."""
+    return float(str(np.float32(value)))
 
 
 def _records(layout, data: bytes, at: int, count: int, size: int) -> tuple[list[dict], int]:

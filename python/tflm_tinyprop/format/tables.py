@@ -10,8 +10,7 @@ import dataclasses
 
 from tflm_tinyprop.config import CONTROL_FIELDS
 from tflm_tinyprop.format.layout import Field, Group, Struct
-
-LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error")
+from tflm_tinyprop.format.losses import LOSS_NAMES, LOSSES
 
 # Values of ActivationFunctionType in the schema that have a gradient.
 ACTIVATIONS = ("none", "relu", "relu_n1_to_1", "relu6")
@@ -42,12 +41,17 @@ INITIALIZE = Struct("InitializeOptions", "Options", (
 ))
 
 LOSS = Struct("LossOptions", "Options", (
-    Field("label_kind", "u8", "label kind: 0 class index, 1 same shape as input 0; mean squared error requires 1", highest=1),
+    Field("label_kind", "u8", "label kind: 0 class index, 1 same shape as input 0; only softmax cross entropy takes 0", highest=1),
     Field("fused_activation", "u8", "fused activation of the output layer, before which delta is taken; 0 if there is none",
           highest=len(ACTIVATIONS) - 1),
+    Field(None, "u8", "reserved", count=2, since=2),
+    Field("label_smoothing", "f32", "label smoothing of a cross entropy, in [0, 1]", since=2, lowest=0, highest=1),
+    Field("delta", "f32", "delta of the Huber loss, >= 0", since=2, default=1, lowest=0),
 ))
 
-DECISION = Struct("DecisionOptions", "Options", ())
+DECISION = Struct("DecisionOptions", "Options", (
+    Field("bound", "f32", "bound of the running maximum, >= 0; 0 for none", since=2, lowest=0),
+))
 
 LAYER_GRAD = Struct("LayerGradOptions", "Options", (
     Field("fused_activation", "u8", "fused activation that delta still has to be masked by; 0 if the loss op has done it",
@@ -114,6 +118,9 @@ OPS = (
     CustomOp("Initialize", INITIALIZE),
     CustomOp("SoftmaxCrossEntropy", LOSS),
     CustomOp("MeanSquaredError", LOSS),
+    CustomOp("BinaryCrossEntropy", LOSS),
+    CustomOp("MeanAbsoluteError", LOSS),
+    CustomOp("Huber", LOSS),
     CustomOp("Decision", DECISION),
     CustomOp("FullyConnectedGrad", LAYER_GRAD),
     CustomOp("Conv2DGrad", CONV_GRAD),
@@ -178,7 +185,7 @@ METADATA_HEADER = Struct("MetadataHeader", "Header", (
     Field("size", "u32", "size of the whole entry"),
     Field("fingerprint", "u32", "fingerprint"),
     Field("batch_size", "u16", "B, >= 1", lowest=1),
-    Field("loss", "u8", f"loss: {', '.join(f'{code} `{name}`' for code, name in enumerate(LOSSES))}", highest=len(LOSSES) - 1),
+    Field("loss", "u8", f"loss: {', '.join(f'{code} `{name}`' for code, name in enumerate(LOSS_NAMES))}", highest=len(LOSSES) - 1),
     Field(None, "u8", "reserved"),
     Field("layers", "u16", "L, layer records"),
     Field("variables", "u16", "V, variable records"),
@@ -203,6 +210,10 @@ METADATA_HEADER = Struct("MetadataHeader", "Header", (
           since=3, highest=len(MODEL_STATES) - 1),
     Field("reset_state_input", "u16",
           "position of the request for a reset of that state among the graph's inputs; 0 unless it is kept", since=3),
+    Field("label_smoothing", "f32", "label smoothing of a cross entropy", since=3),
+    Field("delta", "f32", "delta of the Huber loss", since=3, default=1),
+    Field("output_threshold", "f32", "of `binary_crossentropy`: an output above it stands for label 1", since=3, default=0.5),
+    Field("output", "u16", "position of the output that the loss is taken on, or that follows from what it is taken on, < M", since=3),
 ))
 
 # Weight record ----------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def _model_metadata(schema, graph: Graph, training: TrainingMetadata, name: str,
         label_file.name = LABEL_FILE
         label_file.description = "One class a line, in the order of the output."
         label_file.type = schema.AssociatedFileType.TENSOR_AXIS_LABELS
-        subgraph.outputTensorMetadata[0].associatedFiles = [label_file]
+        subgraph.outputTensorMetadata[training.output].associatedFiles = [label_file]
     model.subgraphMetadata = [subgraph]
     return model
 

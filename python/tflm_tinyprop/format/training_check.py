@@ -8,6 +8,7 @@ from tflm_tinyprop.config import CONTROL_FIELDS
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import metadata, options
 from tflm_tinyprop.format.graph import Graph
+from tflm_tinyprop.format.losses import CLASS_INDEX
 from tflm_tinyprop.format.metadata import TrainingMetadata
 from tflm_tinyprop.format.resource_variables import IF
 from tflm_tinyprop.format.tables import ONLY_UPDATES, SAMPLE_STATISTICS
@@ -67,15 +68,15 @@ class _Check:
         self.tensor(graph.inputs[training.control_input], "control", dtype=_FLOAT, shape=(len(CONTROL_FIELDS),))
         if training.keeps_state:
             self.tensor(graph.inputs[training.reset_state_input], "the reset", dtype=np.dtype(np.bool_), shape=(1,))
-        sparse = training.loss == "sparse_categorical_crossentropy"
+        sparse = training.loss_kind.label == CLASS_INDEX
         self.tensor(graph.inputs[training.label_input], "the label", dtype=_INT if sparse else _FLOAT,
                     shape=(training.batch_size,) if sparse else None)
 
     def outputs(self) -> None:
         graph, training = self.graph, self.training
         batch = training.batch_size
-        output = self.tensor(graph.outputs[0], "the output")
-        if training.loss.endswith("categorical_crossentropy"):
+        output = self.tensor(graph.outputs[training.output], "the output")
+        if training.loss_kind.passes_over == "SOFTMAX":
             self.require(len(output.shape) == 2, "shape of the output")
         self.tensor(graph.outputs[training.loss_output], "the loss", dtype=_FLOAT, shape=(batch,))
         statistics = self.tensor(graph.outputs[training.statistics_output], "the statistics", dtype=_FLOAT,

@@ -69,6 +69,9 @@ def unpack(training: TrainingMetadata, data: bytes, source: str = "the weights")
     count = header["variable_count"]
     sizes = struct.unpack_from(f"<{count}I", data, header_size)
     expected = tuple(v.elements for v in training.variables)
+    if header["fingerprint"] != training.fingerprint and sizes == expected:
+        raise ModelError(f"{source} belongs to another model: it was trained with another loss or on another output, or its "
+                         "layers are others")
     if header["fingerprint"] != training.fingerprint or sizes != expected or header["data_bytes"] != 4 * sum(sizes):
         raise ModelError(
             f"{source} belongs to another model: its variables have {sizes} elements, this model's {expected}"

@@ -22,11 +22,14 @@ from tflm_tinyprop.reference.adaptive_rate import (
     update_running_maximum,
 )
 from tflm_tinyprop.reference.average_pool_2d import average_pool_2d_backward, average_pool_2d_forward
+from tflm_tinyprop.reference.binary_cross_entropy import binary_cross_entropy
 from tflm_tinyprop.reference.conv_2d import conv_2d_backward, conv_2d_forward
 from tflm_tinyprop.reference.decision import Decision, decide, decision_metric
 from tflm_tinyprop.reference.depthwise_conv_2d import depthwise_conv_2d_backward, depthwise_conv_2d_forward
 from tflm_tinyprop.reference.fully_connected import fully_connected_backward, fully_connected_forward
+from tflm_tinyprop.reference.huber import huber
 from tflm_tinyprop.reference.max_pool_2d import max_pool_2d_backward, max_pool_2d_forward
+from tflm_tinyprop.reference.mean_absolute_error import mean_absolute_error
 from tflm_tinyprop.reference.mean_squared_error import mean_squared_error
 from tflm_tinyprop.reference.network import DenseLayer, ReferenceNetwork, StepResult
 from tflm_tinyprop.reference.reduce_max import reduce_max_backward, reduce_max_forward
@@ -53,6 +56,7 @@ __all__ = [
     "activation_grad",
     "average_pool_2d_backward",
     "average_pool_2d_forward",
+    "binary_cross_entropy",
     "conv_2d_backward",
     "conv_2d_forward",
     "decide",
@@ -66,9 +70,11 @@ __all__ = [
     "fully_connected_forward",
     "gather_forward",
     "gradient_count",
+    "huber",
     "local_error",
     "max_pool_2d_backward",
     "max_pool_2d_forward",
+    "mean_absolute_error",
     "mean_squared_error",
     "reduce_max_backward",
     "reduce_max_forward",

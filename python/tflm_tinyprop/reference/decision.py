@@ -33,14 +33,17 @@ def is_float32_finite(values) -> np.ndarray:
         return np.isfinite(np.asarray(values).astype(np.float32))
 
 
-def decide(config: TinyPropConfig, input_finite, loss, delta, running_maximum: float) -> Decision:
+def decide(config: TinyPropConfig, input_finite, loss, delta, running_maximum: float, bound: float = 0.0) -> Decision:
     """Decides for a batch: input_finite bool [B], loss [B], delta [B, n] at the output layer.
 
-    The running maximum takes in every finite sample, skipped ones included, before any alpha is taken.
+    The running maximum takes in every finite sample, skipped ones included, before any alpha is taken; it stays at or below
+    the bound, if that is not 0.
     """
     error = local_error(delta)
     finite = np.asarray(input_finite, dtype=bool) & is_float32_finite(loss) & is_float32_finite(error)
     running_maximum = update_running_maximum(running_maximum, error[finite], config.decay)
+    if bound and finite.any():
+        running_maximum = min(running_maximum, bound)
     metric = np.zeros(len(error))
     metric[finite] = decision_metric(config, relative_error(error[finite], running_maximum))
     trained = np.where(metric < config.threshold, SampleStatus.SKIPPED, SampleStatus.TRAINED)

@@ -1,6 +1,7 @@
 """A stack of dense layers trained by TinyPropv2, one step at a time."""
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -14,8 +15,11 @@ from tflm_tinyprop.reference.adaptive_rate import (
     relative_error,
     update_running_maximum,
 )
+from tflm_tinyprop.reference.binary_cross_entropy import binary_cross_entropy
 from tflm_tinyprop.reference.decision import decide, is_float32_finite
 from tflm_tinyprop.reference.fully_connected import fully_connected_backward, fully_connected_forward
+from tflm_tinyprop.reference.huber import huber
+from tflm_tinyprop.reference.mean_absolute_error import mean_absolute_error
 from tflm_tinyprop.reference.mean_squared_error import mean_squared_error
 from tflm_tinyprop.reference.selection import select_top_k
 from tflm_tinyprop.reference.softmax_cross_entropy import (
@@ -27,6 +31,9 @@ LOSSES = {
     "sparse_categorical_crossentropy": softmax_cross_entropy_sparse,
     "categorical_crossentropy": softmax_cross_entropy_dense,
     "mean_squared_error": mean_squared_error,
+    "binary_crossentropy": binary_cross_entropy,
+    "mean_absolute_error": mean_absolute_error,
+    "huber": huber,
 }
 
 
@@ -69,7 +76,7 @@ class StepResult:
     local_error: np.ndarray  # [L, B], Y
     rate: np.ndarray  # [L, B], S
     k: np.ndarray  # int [L, B]
-    outputs: np.ndarray  # [B, ...], of the last layer, before the step; logits with cross entropy
+    outputs: np.ndarray  # [B, ...], of the last layer, before the step; logits with a cross entropy
 
 
 def _update_is_finite(learning_rate: float, error, x) -> np.ndarray:
@@ -94,9 +101,12 @@ class ReferenceNetwork:
             upward. The output layer uses the decision's.
     """
 
-    def __init__(self, layers: list[DenseLayer], loss: str):
+    def __init__(self, layers: list[DenseLayer], loss: str, **parameters: float):
+        """loss: a name in LOSSES; parameters: what its function takes, label_smoothing or delta."""
         self.layers = list(layers)
-        self.loss = LOSSES[loss]
+        self.loss = functools.partial(LOSSES[loss], **parameters)
+        # One output that is entirely wrong (DESIGN.md, "What a loss's error is compared with").
+        self.bound = 1.0 / len(self.layers[-1].weights) if loss == "binary_crossentropy" else 0.0
         trained = [i for i, layer in enumerate(self.layers) if layer.is_trained]
         if not trained:
             raise ValueError("ReferenceNetwork needs at least one layer with something to train")
@@ -139,7 +149,7 @@ class ReferenceNetwork:
             return result(np.full(batch, int(SampleStatus.INFERENCE)), np.zeros(batch), np.zeros(batch))
 
         input_finite = is_float32_finite(x).all(axis=1)
-        decision = decide(config, input_finite, loss, delta, self.running_maximum[0])
+        decision = decide(config, input_finite, loss, delta, self.running_maximum[0], self.bound)
         self.running_maximum[0] = decision.running_maximum
         status = decision.status.copy()
         last_calls = list(dict.fromkeys(id(layer) for layer in reversed(self.layers[self.first :])))

@@ -21,7 +21,8 @@ from tflm_tinyprop.simulate.options import DECISION_DECAY, Options
 class Rules:
     """What every step goes by.
 
-    channels: of each layer the output channels that take part, bool [C]; None for all.
+    channels: of each layer the output channels that take part, bool [C]; None for all. bound: of the decision's running maximum,
+    0 for none.
     """
 
     network: Network
@@ -29,6 +30,11 @@ class Rules:
     options: Options
     channels: tuple[np.ndarray | None, ...]
     seed: int
+    bound: float = 0.0
+
+    def bounded(self, maximum: tf.Tensor, finite: tf.Tensor) -> tf.Tensor:
+        """The running maximum after a step in which these samples were finite."""
+        return tf.where(tf.reduce_any(finite), tf.minimum(maximum, self.bound), maximum) if self.bound else maximum
 
     @property
     def keeps_all(self) -> bool:
@@ -73,13 +79,15 @@ def decide(rules: Rules, finite: tf.Tensor, loss: tf.Tensor, errors: tf.Tensor, 
            variant_maximum: tf.Tensor) -> Decision:
     """finite, loss and errors (Y at the output): [B]."""
     finite = finite & tf.math.is_finite(loss) & tf.math.is_finite(errors)
-    maximum = sparsity.next_running_maximum(maximum, errors, finite, rules.config.decay)
+    maximum = rules.bounded(sparsity.next_running_maximum(maximum, errors, finite, rules.config.decay), finite)
     kind = rules.options.decision
     if kind == "running_maximum":
         alpha = sparsity.relative_error(errors, maximum)
     else:
         values, decay = (loss, rules.config.decay) if kind == "loss" else (errors, DECISION_DECAY)
         variant_maximum = sparsity.next_running_maximum(variant_maximum, values, finite, decay)
+        if kind != "loss":
+            variant_maximum = rules.bounded(variant_maximum, finite)
         alpha = sparsity.relative_error(values, variant_maximum)
     trained = finite & ~(sparsity.decision_metric(rules.config, alpha) < rules.config.threshold)
     return Decision(finite, trained, maximum, variant_maximum)

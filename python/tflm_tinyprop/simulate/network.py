@@ -9,10 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tflm_tinyprop.conversion.keras_outputs import keras_output_names
 from tflm_tinyprop.conversion.keras_weights import copy_state
 from tflm_tinyprop.conversion.layer_choice import choose
 from tflm_tinyprop.conversion.layer_kinds import keras_kinds, kind_of_keras
+from tflm_tinyprop.conversion.losses import Loss, position_of
 from tflm_tinyprop.errors import ModelError
+from tflm_tinyprop.simulate import ends
 
 WEIGHT_LAYERS = tuple(getattr(keras.layers, name) for name in keras_kinds())
 _KINDS = ", ".join(cls.__name__ for cls in WEIGHT_LAYERS)
@@ -56,7 +59,7 @@ class Network:
             entropy).
         layers: those on the backward path, l = 1..L.
         forward_macs: of one sample.
-        softmax: whether the original ends in a softmax, which `model` leaves out.
+        end: "softmax" or "sigmoid" if the original ends in it and `model` leaves it out, else None.
         output_activation: of the layer that the loss is taken on directly: "linear", "relu" or "relu6". None if there
             is no such layer, because something else lies between the last one and the loss.
     """
@@ -64,7 +67,7 @@ class Network:
     model: keras.Model
     layers: tuple[SparseLayer, ...]
     forward_macs: int
-    softmax: bool
+    end: str | None
     output_activation: str | None
 
     @property
@@ -114,45 +117,51 @@ class LayerHook(keras.layers.Layer):
         return passed(values)
 
 
-def make_network(model, trainable_layers, cross_entropy: bool, target: HookTarget, order=None) -> Network:
+def make_network(model, trainable_layers, loss: Loss, output: str | int | None, target: HookTarget, order=None) -> Network:
     """Clones a built Sequential or functional model; the model itself is not changed.
 
     Args:
-        model: with one output.
+        model, output: as for convert().
         trainable_layers: "all", a number of last layers, or names.
-        cross_entropy: whether the loss is one, so that a softmax at the end belongs to it.
+        loss: of a cross entropy the activation at the end belongs to it.
         target: what the clone's hooks call.
         order: names of the layers on the backward path, l = 1..L; None numbers them in the order of their calls.
 
     Raises:
         ModelError: with the layer at fault, and what to do.
     """
-    functional = _functional(model)
+    functional = _functional(model, output)
+    end = ends.check(functional, loss)
     trained = _choose(_weight_layers(functional), trainable_layers)
     if trainable_layers == "all":
         for layer in functional.layers:
             _check_supported(layer, functional)
-    builder = _Builder(functional, trained, cross_entropy, target, order)
+    builder = _Builder(functional, trained, end, target, order)
     clone = keras.models.clone_model(functional, clone_function=builder.clone, call_function=builder.call)
     for layer in functional.layers:
         if layer.weights:
             copy_state(layer, clone.get_layer(layer.name))
-    return builder.network(clone)
+    return builder.network(clone, _forward_macs_beside(model, functional))
 
 
-def _functional(model):
+def _forward_macs_beside(model, functional) -> int:
+    """Of layers that lead to other outputs only: their forward pass runs, too."""
+    names = {layer.name for layer in functional.layers}
+    beside = [layer for layer in model.layers if isinstance(layer, WEIGHT_LAYERS) and layer.name not in names]
+    return sum(math.prod(l.output.shape[1:]) * macs_per_output(l, l.input.shape, l.output.shape) for l in beside)
+
+
+def _functional(model, output: str | int | None):
     if not model.built or not getattr(model, "inputs", None):
         raise ModelError(
             f"Keras model '{model.name}' has no input shape yet; give a Sequential model a keras.Input, "
             "and write subclassed models in the functional style"
         )
-    if len(model.outputs) != 1:
-        raise ModelError(
-            f"Keras model '{model.name}' has {len(model.outputs)} outputs; the loss needs a model with one")
-    if any(d is None for d in model.outputs[0].shape[1:]):
-        raise ModelError(f"Keras model '{model.name}' has the dynamic output shape {model.outputs[0].shape}; "
+    chosen = model.outputs[position_of(output, keras_output_names(model))]
+    if any(d is None for d in chosen.shape[1:]):
+        raise ModelError(f"Keras model '{model.name}' has the dynamic output shape {chosen.shape}; "
                          "give every dimension of its input but the batch a number")
-    return keras.Model(model.inputs, model.outputs[0], name=model.name)
+    return keras.Model(model.inputs, chosen, name=model.name)
 
 
 def _weight_layers(functional) -> list:
@@ -194,12 +203,6 @@ def macs_per_output(layer, x_shape, z_shape) -> int:
     return kind.macs_per_output(one_sample[0], kernel, one_sample[1])
 
 
-def _is_softmax(layer) -> bool:
-    if isinstance(layer, keras.layers.Softmax):
-        return layer.axis == -1
-    return isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.softmax
-
-
 def _activation_name(layer) -> str | None:
     """The name of an activation that TFLite fuses, of a layer that is nothing else."""
     if isinstance(layer, keras.layers.Activation):
@@ -212,13 +215,13 @@ def _activation_name(layer) -> str | None:
 class _Builder:
     """Rebuilds a functional model call by call, keeping track of what depends on a trained weight."""
 
-    def __init__(self, functional, trained: set[str], cross_entropy: bool, target: HookTarget, order):
+    def __init__(self, functional, trained: set[str], end: str | None, target: HookTarget, order):
         self._functional = functional
         self._trained = trained
         self._target = target
         self._order = None if order is None else list(order)
-        last = functional.outputs[0]._keras_history.operation
-        self._softmax_of = last.name if cross_entropy else None
+        self._end = end
+        self._ends_in = ends.last_layer(functional).name if end else None
         self._activations: dict[str, object] = {}  # layer -> what was taken out of it
         self._depends: set[int] = set()  # ids of tensors that depend on a trained weight
         self._direct: dict[int, tuple[int, str]] = {}  # id of a tensor -> layer number and fused activation
@@ -226,7 +229,6 @@ class _Builder:
         self._calls: dict[str, int] = {}
         self._layers: dict[int, SparseLayer] = {}  # by their numbers
         self._forward_macs = 0
-        self._softmax = False
 
     def clone(self, layer):
         """The copy of a layer: linear if it has a kernel, and trainable if it trains."""
@@ -247,8 +249,7 @@ class _Builder:
             return self._weight_layer(layer, inputs[0], depends)
         if isinstance(layer, _IDENTITIES):
             return args[0]
-        if layer.name == self._softmax_of and _is_softmax(layer):
-            self._softmax = True
+        if layer.name == self._ends_in:
             return args[0]
         if depends and isinstance(layer, keras.layers.Layer):
             _check_supported(self._functional.get_layer(layer.name), self._functional)  # the copy is not built yet
@@ -305,8 +306,7 @@ class _Builder:
     def _activate(self, z, activation, name: str):
         if activation is keras.activations.linear:
             return z
-        if name == self._softmax_of and activation is keras.activations.softmax:
-            self._softmax = True
+        if name == self._ends_in:
             return z
         return keras.layers.Activation(activation, name=f"{name}__activation")(z)
 
@@ -322,7 +322,7 @@ class _Builder:
             self._depends.add(id(tensor))
             self._keep.append(tensor)
 
-    def network(self, clone) -> Network:
+    def network(self, clone, forward_macs_beside: int) -> Network:
         """What has been built, around the finished clone."""
         if self._order is not None and len(self._order) != len(self._layers):
             names = {layer.name for layer in self._layers.values()}
@@ -330,6 +330,7 @@ class _Builder:
                              f"{', '.join(name for name in self._order if name not in names)}; leave them out")
         number, activation = self._direct.get(id(clone.outputs[0]), (None, None))
         return Network(
-            clone, tuple(self._layers[number] for number in sorted(self._layers)), self._forward_macs, self._softmax,
+            clone, tuple(self._layers[number] for number in sorted(self._layers)), self._forward_macs + forward_macs_beside,
+            self._end,
             activation if number == len(self._layers) else None,
         )

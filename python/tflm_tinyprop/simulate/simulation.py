@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 
 import keras
 import numpy as np
@@ -10,8 +12,9 @@ import tensorflow as tf
 
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.conversion.keras_weights import copy_state
-from tflm_tinyprop.conversion.plan import check_loss
-from tflm_tinyprop.errors import ConfigError, DataError, ModelError
+from tflm_tinyprop.conversion.losses import Loss
+from tflm_tinyprop.errors import ConfigError, DataError
+from tflm_tinyprop.format.losses import BINARY, CLASS_INDEX
 from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.simulate import channels
 from tflm_tinyprop.simulate.backward import Backward, Forward, Rules, decide, keep, output_error
@@ -46,10 +49,10 @@ class TinyPropSimulation(keras.Model):
     activation that is not finite counts as not finite, even if a later ReLU6 would have hidden it.
 
     Args:
-        keras_model: a built Sequential or functional model with one output. It is not changed.
+        keras_model: a built Sequential or functional model. It is not changed.
         config: settings of TinyProp; v2 if None.
         trainable_layers: "all", a number of last layers, or names.
-        loss: as convert() takes it.
+        loss, output: as convert() takes them.
         selection, bias_only, static_channels, decision: variants that the ops do not have (Options).
         seed: of what selection="random" draws.
         layer_order: names of the layers on the backward path, l = 1..L. None takes the order in which Keras calls them.
@@ -68,21 +71,29 @@ class TinyPropSimulation(keras.Model):
     """
 
     def __init__(self, keras_model, config: TinyPropConfig | None = None, *, trainable_layers="all",
-                 loss: str = "sparse_categorical_crossentropy", selection: str = "largest", bias_only: bool = False,
+                 loss="sparse_categorical_crossentropy", output: str | int | None = None, selection: str = "largest", bias_only: bool = False,
                  static_channels: float | None = None, decision: str = "running_maximum", seed: int = 0,
                  layer_order=None, jit_compile: bool | None = None):
         super().__init__(name=f"{keras_model.name}_tinyprop")
         options = Options(selection, bias_only, static_channels, decision)
-        self._loss_name = check_loss(loss)
+        self._loss_kind = Loss.of(loss).kind
+        parameters = {name: getattr(Loss.of(loss), name) for name in self._loss_kind.parameters}
+        self._loss_of = functools.partial(LOSSES[self._loss_kind.name], **parameters)
         self._target = HookTarget()
-        network = make_network(keras_model, trainable_layers, self.classifies, self._target, layer_order)
-        if self.classifies and len(network.model.outputs[0].shape) != 2:
-            raise ModelError(f"loss {loss} needs an output of shape [batch, classes], the model's has "
-                             f"{network.model.outputs[0].shape}")
+        network = make_network(keras_model, trainable_layers, Loss.of(loss), output, self._target, layer_order)
         self.network = network
         self._inner = network.model  # so that Keras finds the weights
+        # Of layers that lead to other outputs only, which are not part of the network.
+        inside = {layer.name for layer in network.model.layers}
+        whole = keras.models.clone_model(keras_model)
+        self._beside = {}
+        for layer in keras_model.layers:
+            if layer.weights and layer.name not in inside:
+                self._beside[layer.name] = whole.get_layer(layer.name)
+                copy_state(layer, self._beside[layer.name])
         chosen = channels.choose(network, static_channels)
-        self._rules = Rules(network, config or TinyPropConfig(), options, chosen, seed)
+        bound = self._loss_kind.bound / math.prod(network.model.outputs[0].shape[1:])
+        self._rules = Rules(network, config or TinyPropConfig(), options, chosen, seed, bound)
         self._updates = _updated_variables(network, options)
         self._copy_original = lambda: keras.models.clone_model(keras_model)
         self._maxima = tf.Variable(tf.zeros(len(network.layers) + 2), trainable=False, name="maxima")
@@ -98,7 +109,7 @@ class TinyPropSimulation(keras.Model):
 
     @property
     def classifies(self) -> bool:
-        return self._loss_name != "mean_squared_error"
+        return not self._loss_kind.is_regression
 
     @property
     def layers_on_path(self) -> tuple:
@@ -124,7 +135,7 @@ class TinyPropSimulation(keras.Model):
         copy = self._copy_original()
         for layer in copy.layers:
             if layer.weights:
-                copy_state(self._inner.get_layer(layer.name), layer)
+                copy_state(self._beside.get(layer.name) or self._inner.get_layer(layer.name), layer)
         return copy
 
     # Keras' interface -------------------------------------------------------------------------------
@@ -152,7 +163,7 @@ class TinyPropSimulation(keras.Model):
 
     def call(self, inputs, training=None):
         outputs = self._inner(inputs, training=False)
-        return tf.nn.softmax(outputs) if self.network.softmax else outputs
+        return {None: tf.identity, "softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[self.network.end](outputs)
 
     def train_step(self, data):
         x, y = _without_weights(data)
@@ -163,10 +174,7 @@ class TinyPropSimulation(keras.Model):
     def test_step(self, data):
         x, y = _without_weights(data)
         outputs = self._inner(x, training=False)
-        return self._trackers.update_evaluation(self._loss(outputs, y)[0], self._correct(outputs, y))
-
-    def _loss(self, outputs, labels):
-        return LOSSES[self._loss_name](outputs, labels)
+        return self._trackers.update_evaluation(self._loss_of(outputs, y)[0], self._correct(outputs, y))
 
     # One step ---------------------------------------------------------------------------------------
 
@@ -179,7 +187,7 @@ class TinyPropSimulation(keras.Model):
                 outputs = self._inner(inputs if len(inputs) > 1 else inputs[0])
         finally:
             self._target.current = None
-        loss, delta = self._loss(outputs, labels)
+        loss, delta = self._loss_of(outputs, labels)
         errors = output_error(delta, outputs, self.network.output_activation)
         maxima = self._maxima.read_value()
         decision = decide(self._rules, forward.finite, loss, errors, maxima[0], maxima[-1])
@@ -209,12 +217,16 @@ class TinyPropSimulation(keras.Model):
         return loss, status, self._correct(outputs, labels), kept
 
     def _correct(self, outputs, labels):
+        """float32 [B]: 1 where the class is right, of binary outputs the share that is; 0 for a regression."""
         if not self.classifies:
-            return tf.zeros(tf.shape(outputs)[:1], tf.bool)
-        sparse = self._loss_name == "sparse_categorical_crossentropy"
-        expected = tf.reshape(labels, [-1]) if sparse else tf.argmax(labels, axis=1)
+            return tf.zeros(tf.shape(outputs)[:1])
+        if self._loss_kind.label == BINARY:  # on logits
+            positive = tf.reshape(labels, tf.shape(outputs)) > 0.5
+            right = ((outputs > 0) == positive) & ~tf.math.is_nan(outputs)
+            return tf.reduce_mean(tf.reshape(tf.cast(right, tf.float32), [tf.shape(outputs)[0], -1]), axis=1)
+        expected = tf.reshape(labels, [-1]) if self._loss_kind.label == CLASS_INDEX else tf.argmax(labels, axis=1)
         is_nan = tf.reduce_any(tf.math.is_nan(outputs), axis=1)  # never right, as in training.metrics
-        return (tf.argmax(outputs, axis=1) == tf.cast(expected, tf.int64)) & ~is_nan
+        return tf.cast((tf.argmax(outputs, axis=1) == tf.cast(expected, tf.int64)) & ~is_nan, tf.float32)
 
     # Many steps -------------------------------------------------------------------------------------
 
@@ -230,7 +242,7 @@ class TinyPropSimulation(keras.Model):
         Raises DataError if the sizes do not fit.
         """
         inputs = [np.asarray(values, np.float32) for values in _as_list(x)]
-        labels = np.asarray(y, np.int32 if self._loss_name.startswith("sparse") else np.float32)
+        labels = np.asarray(y, np.int32 if self._loss_kind.label == CLASS_INDEX else np.float32)
         rates = np.asarray(learning_rates, np.float32)
         samples, steps = len(labels), -(-len(labels) // batch_size)
         if not samples or rates.shape != (steps,) or any(len(values) != samples for values in inputs):
@@ -257,7 +269,7 @@ class TinyPropSimulation(keras.Model):
     def _run_steps(self, inputs: list, labels, rates, steps):
         """The compiled loop: `steps` steps of samples [S, B, ...]; results [S, B, ...], of steps done."""
         size = labels.shape[0]
-        types = (tf.float32, tf.int32, tf.bool, tf.int32)
+        types = (tf.float32, tf.int32, tf.float32, tf.int32)
         results = tuple(tf.TensorArray(dtype, size, element_shape=[labels.shape[1], *shape])
                         for dtype, shape in zip(types, ([], [], [], [len(self.network.layers)]), strict=True))
 

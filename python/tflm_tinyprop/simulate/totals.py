@@ -17,7 +17,7 @@ class StepRecord:
     Attributes:
         loss: float32 [N], before the sample's step.
         status: int32 [N], SampleStatus.
-        correct: bool [N], whether the class was right before the step; of no meaning for a regression.
+        correct: float32 [N], 1 if the class was right before the step, of binary outputs the share that was; 0 for a regression.
         gradients_kept: k, int32 [N, L]; 0 where a sample was not trained.
     """
 

@@ -48,4 +48,4 @@ class Trackers:
     def _update_loss(self, loss, finite, correct) -> None:
         self._loss.update_state(tf.where(finite, loss, 0.0), sample_weight=tf.cast(finite, tf.float32))
         if self._accuracy is not None:
-            self._accuracy.update_state(tf.cast(correct, tf.float32))
+            self._accuracy.update_state(correct)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tflm_tinyprop.errors import DataError
+from tflm_tinyprop.format.losses import CLASS_INDEX, ONE_HOT, TARGET
 from tflm_tinyprop.trainable_model import TrainableModel
 
 
@@ -63,15 +64,30 @@ def prepare_labels(model: TrainableModel, y, samples: int, name: str = "y") -> n
         raise DataError(f"{name} has dtype {array.dtype}; expected numbers")
     if array.ndim == 0 or len(array) != samples:
         raise DataError(f"{name} has {0 if array.ndim == 0 else len(array)} labels for {samples} samples")
-    if model.loss == "sparse_categorical_crossentropy":
+    label = model.training.loss_kind.label
+    if label == CLASS_INDEX:
         return _class_indices(model, array, name)
     expected = model.label.shape[1:]
+    if array.ndim == 1 and expected == (1,):  # one label a sample, as Keras takes it too
+        array = array[:, None]
     if array.shape[1:] != expected:
         hint = ""
-        if model.loss == "categorical_crossentropy" and array.ndim == 1:
+        if label == ONE_HOT and array.ndim == 1:
             hint = "; for class indices convert with loss='sparse_categorical_crossentropy'"
         raise DataError(f"{name} has shape {array.shape}; expected (samples, {', '.join(map(str, expected))}){hint}")
-    return np.ascontiguousarray(array, dtype=np.float32)
+    values = np.ascontiguousarray(array, dtype=np.float32)
+    if label != TARGET:
+        _check_probabilities(model, values, name)
+    return values
+
+
+def _check_probabilities(model: TrainableModel, values: np.ndarray, name: str) -> None:
+    """Labels of a cross entropy are from 0 to 1; NaN is not."""
+    wrong = np.argwhere(~((values >= 0) & (values <= 1)))
+    if wrong.size:
+        place = ", ".join(map(str, wrong[0]))
+        raise DataError(f"{name}[{place}] is {values[tuple(wrong[0])]:g}, but labels of {model.loss} are from 0 to 1; "
+                        f"{len(wrong)} value(s) are out of range")
 
 
 def _class_indices(model: TrainableModel, array: np.ndarray, name: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tflm_tinyprop.format.losses import BINARY
 from tflm_tinyprop.format.metadata import TrainingMetadata
 from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.training.steps import PADDING, StepResults
@@ -23,10 +24,17 @@ def predicted_classes(outputs: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(outputs).any(axis=-1), NO_CLASS, classes)
 
 
+def binary_hits(outputs: np.ndarray, labels: np.ndarray, threshold: float) -> float:
+    """Sum over the samples [N, ...] of the share of their outputs that are on the label's side; NaN is on no side."""
+    right = ((outputs > threshold) == (labels.reshape(outputs.shape) > 0.5)) & ~np.isnan(outputs)
+    return float(right.reshape(len(outputs), -1).mean(axis=1).sum())
+
+
 class Totals:
     """Adds up the results of steps.
 
-    backward_effort: multiply-accumulates of backward and update over those of full backpropagation of the
+    accuracy: share of the samples whose class is right; with binary outputs the share of the outputs that are, as Keras'
+    BinaryAccuracy. backward_effort: multiply-accumulates of backward and update over those of full backpropagation of the
     same samples and layers. step_effort: the same with the forward pass in both.
     """
 
@@ -37,7 +45,7 @@ class Totals:
         self.non_finite = 0
         self._finite_loss = 0.0
         self._finite = 0
-        self._correct = 0
+        self._correct = 0.0
         self._macs = 0.0
 
     def add(self, results: StepResults, labels: np.ndarray) -> None:
@@ -54,14 +62,17 @@ class Totals:
         self._finite_loss += float(loss[finite].sum(dtype=np.float64))
         self._macs += float(results.macs.sum(dtype=np.float64))
         if self._classifies:
-            expected = labels[results.rows[real]]
+            outputs, expected = results.outputs[real], labels[results.rows[real]]
+            if self._training.loss_kind.label == BINARY:
+                self._correct += binary_hits(outputs, expected, self._training.output_threshold)
+                return
             if expected.ndim > 1:
                 expected = expected.argmax(axis=-1)
-            self._correct += int((predicted_classes(results.outputs[real]) == expected).sum())
+            self._correct += int((predicted_classes(outputs) == expected).sum())
 
     @property
     def _classifies(self) -> bool:
-        return self._training.loss != "mean_squared_error"
+        return not self._training.loss_kind.is_regression
 
     @property
     def backward_effort(self) -> float:

@@ -20,14 +20,15 @@ PADDING = -1  # in place of a row: the last batch is not full
 class StepResults:
     """What a run of S steps gave. B: batch, L: layers.
 
-    rows: int [S, B], index of the sample or PADDING. outputs: [S, B, ...], the model's first output.
+    rows: int [S, B], index of the sample or PADDING. outputs: [S, B, ...], the one that the loss is taken on; of a run of
+    all outputs a tuple of them.
     loss: [S, B]. statistics: [S, 1 + L, B, 4] (SPEC.md). first_step: number of the first of them.
     """
 
     first_step: int
     rows: np.ndarray
     learning_rates: np.ndarray
-    outputs: np.ndarray
+    outputs: np.ndarray | tuple[np.ndarray, ...]
     loss: np.ndarray
     statistics: np.ndarray
 
@@ -72,10 +73,12 @@ class StepRunner:
         self.begins_stream = True  # the next step resets the state of a model that keeps some
 
     def run(self, x: list[np.ndarray], y: np.ndarray, rows: np.ndarray, control: np.ndarray,
-            learning_rates: np.ndarray | LearningRates, chunk: int = 64) -> Iterator[StepResults]:
+            learning_rates: np.ndarray | LearningRates, chunk: int = 64,
+            all_outputs: bool = False) -> Iterator[StepResults]:
         """Runs one step per row of `rows`, yielding results every `chunk` steps.
 
-        learning_rates: float32 [S], or LearningRates, of which a slice is taken per chunk.
+        learning_rates: float32 [S], or LearningRates, of which a slice is taken per chunk. all_outputs: collects every
+        output of the model, not only the one that the loss is taken on.
 
         An exception in between (Ctrl-C) loses results, never a step: weights are those of the last one.
         """
@@ -86,18 +89,19 @@ class StepRunner:
             first_step = self.steps
             rates = learning_rates[start : start + len(part)]
             run = self._run_full if full else self._run_padded
-            outputs, loss, statistics = run(x, y, part, control, rates)
+            outputs, loss, statistics = run(x, y, part, control, rates, all_outputs)
             yield StepResults(
                 first_step, part, rates,
-                np.stack(outputs), np.stack(loss), np.stack(statistics),
+                tuple(map(np.stack, zip(*outputs, strict=True))) if all_outputs else np.stack(outputs),
+                np.stack(loss), np.stack(statistics),
             )
 
-    def _run_full(self, x, y, rows, control, learning_rates):
+    def _run_full(self, x, y, rows, control, learning_rates, all_outputs=False):
         """The inner loop: everything that can be is looked up before it."""
         session, training = self._session, self._training
         set_input, invoke, output = session.set_input, session.invoke, session.output
         label, control_at = training.label_input, training.control_input
-        loss_at, statistics_at = training.loss_output, training.statistics_output
+        loss_at, statistics_at, output_at = training.loss_output, training.statistics_output, training.output
         reset_at = training.reset_state_input if training.keeps_state else None
         single = rows.shape[1] == 1
         only_input = x[0] if len(x) == 1 else None
@@ -124,12 +128,12 @@ class StepRunner:
                 self.steps -= rate > 0
                 self.begins_stream = begins_stream
                 raise
-            outputs.append(output(0))
+            outputs.append([output(i) for i in range(training.model_outputs)] if all_outputs else output(output_at))
             losses.append(output(loss_at))
             statistics.append(output(statistics_at))
         return outputs, losses, statistics
 
-    def _run_padded(self, x, y, rows, control, learning_rates):
+    def _run_padded(self, x, y, rows, control, learning_rates, all_outputs=False):
         """Any rows, padding included: samples that do not exist get a label that closes their gate.
 
         The divisor of a step is the whole batch, so the learning rate makes up for the missing samples.
@@ -145,7 +149,7 @@ class StepRunner:
             scaled = rate * batch / max(1, batch - missing.sum())
             results = self._run_full(
                 [values[chosen] for values in x], labels, np.arange(batch)[None], control,
-                np.array([scaled], np.float32),
+                np.array([scaled], np.float32), all_outputs,
             )
             for collected, new in zip((outputs, losses, statistics), results, strict=True):
                 collected += new

@@ -72,7 +72,7 @@ class Trainer:
 
         Args:
             x: samples [N, ...]; a list or a dict by name for several inputs.
-            y: class indices [N], or one-hot labels or targets [N, ...].
+            y: class indices [N]; one-hot labels, labels from 0 to 1 (binary cross entropy) or targets [N, ...].
             learning_rate: a number, or a Keras LearningRateSchedule (or any function) of the step. Functions are asked for a
                 few steps at a time; a rate that cannot be ends the training with a ConfigError before its step.
             validation_data: (x, y), evaluated after every epoch.
@@ -176,17 +176,18 @@ class Trainer:
             hooks.call("on_test_end", totals.evaluation())
         return totals.evaluation()
 
-    def predict(self, x) -> np.ndarray:
-        """The model's output for every sample, [N, ...]. Changes nothing.
+    def predict(self, x, *, outputs: str | None = None) -> np.ndarray | list[np.ndarray]:
+        """The output that the loss is taken on, for every sample, [N, ...]. Changes nothing.
 
+        outputs: "all" gives a list of all outputs of the model, in the order of model.output_names.
         A stateful model sees x as a stream from its beginning; the trainer's own stream stays where it is.
         """
-        return self._predict(x, self._inference_runner())
+        return self._predict(x, self._inference_runner(), outputs)
 
-    def predict_stream(self, x) -> np.ndarray:
+    def predict_stream(self, x, *, outputs: str | None = None) -> np.ndarray | list[np.ndarray]:
         """As predict(), for the next samples of the trainer's own stream: goes on from the state that the samples before have
         left, and keeps the one that these leave. It changes nothing else. Without state it is predict()."""
-        return self._predict(x, self._runner)
+        return self._predict(x, self._runner, outputs)
 
     def reset_state(self) -> None:
         """The next sample is the first of a new stream: the state of the model's own ops begins anew with it, and nothing else.
@@ -195,16 +196,26 @@ class Trainer:
         """
         self._runner.begins_stream = True
 
-    def _predict(self, x, runner: StepRunner) -> np.ndarray:
+    def _predict(self, x, runner: StepRunner, outputs: str | None) -> np.ndarray | list[np.ndarray]:
+        if outputs not in (None, "all"):
+            raise ConfigError(f"predict() takes outputs='all' or None, got {outputs!r}")
         inputs = prepare_inputs(self.model, x)
         label = self.model.label
         labels = np.zeros((len(inputs[0]), *label.shape[1:]), label.dtype)
-        return np.concatenate([r.outputs[r.rows != PADDING] for r in self._infer(inputs, labels, runner)])
+        if outputs is None:
+            return np.concatenate([r.outputs[r.rows != PADDING] for r in self._infer(inputs, labels, runner)])
+        for tensor in self.model.outputs:
+            if tensor.shape[:1] != (self.model.batch_size,):
+                raise ModelError(f"output '{tensor.name}' has shape {tensor.shape}, whose first axis is not the batch; its samples "
+                                 "cannot be told apart")
+        parts = [[o[r.rows != PADDING] for o in r.outputs] for r in self._infer(inputs, labels, runner, all_outputs=True)]
+        return [np.concatenate(output) for output in zip(*parts, strict=True)]
 
-    def _infer(self, inputs, labels, runner: StepRunner):
+    def _infer(self, inputs, labels, runner: StepRunner, all_outputs: bool = False):
         self._check_whole_batches(len(labels))
         rows = batches(np.arange(len(labels)), self.model.batch_size)
-        return runner.run(inputs, labels, rows, self.config.control(0.0), np.zeros(len(rows), np.float32))
+        return runner.run(inputs, labels, rows, self.config.control(0.0), np.zeros(len(rows), np.float32),
+                          all_outputs=all_outputs)
 
     def _inference_runner(self) -> StepRunner:
         """What runs samples that are to change nothing. State cannot be written from outside of TFLM, so that a model that

@@ -19,19 +19,43 @@ struct Batch {
   std::vector<int32_t> input_finite;
   std::vector<float> loss, delta;
   float running_maximum = 0.0f;
+  float bound = 0.0f;
   std::vector<int32_t> gate;
   std::vector<float> statistics;
 
   void Decide(const Control& control) {
     gate.assign(loss.size(), -1);
     statistics.assign(loss.size() * kStatisticsFields, 0.0f);
-    tinyprop::Decide(control, {SpanOf(input_finite), SpanOf(loss), SpanOf(delta)}, &running_maximum,
+    tinyprop::Decide(control, {SpanOf(input_finite), SpanOf(loss), SpanOf(delta), bound}, &running_maximum,
                      SpanOf(gate), {statistics.data(), static_cast<int32_t>(loss.size())});
   }
 };
 
 Control Thresholds(float d_min, float d_max, float threshold, float decay) {
   return {0.1f, 0.0f, 1.0f, 1.0f, d_min, d_max, threshold, decay};
+}
+
+TEST_CASE("the running maximum stays at its bound") {
+  Batch b;
+  b.input_finite = {1, 1};
+  b.loss = {1.0f, 1.0f};
+  b.delta = {0.5f, 0.25f, 0.0f, 0.03125f};
+  b.bound = 0.5f;
+  b.Decide(Thresholds(0.0f, 4.0f, 0.5f, 1.0f));
+  // Y = 0.75 and 0.03125, of a bound of 0.5: alpha = 1 and 1 / 16, D = 4 and 0.25.
+  CHECK(b.running_maximum == 0.5f);
+  CHECK(b.gate == std::vector<int32_t>{kTrained, kSkipped});
+  CHECK(b.statistics[1] == 4.0f);
+  CHECK(b.statistics[kStatisticsFields + 1] == 0.25f);
+  // Below it, it is a maximum like any other; without a finite sample nothing changes.
+  b.running_maximum = 0.125f;
+  b.delta = {0.25f, 0.0f, 0.0f, 0.0f};
+  b.Decide(Thresholds(0.0f, 4.0f, 0.5f, 1.0f));
+  CHECK(b.running_maximum == 0.25f);
+  b.running_maximum = 2.0f;
+  b.input_finite = {0, 0};
+  b.Decide(Thresholds(0.0f, 4.0f, 0.5f, 1.0f));
+  CHECK(b.running_maximum == 2.0f);
 }
 
 TEST_CASE("decisions equal the formula") {

@@ -35,14 +35,32 @@ TEST_CASE("loss and gradient equal the formula") {
     std::vector<float> delta(classes, kNan), label(classes);
 
     for (float& t : label) t = random.Uniform(0.0f, 1.0f);
-    float loss = SoftmaxCrossEntropyDense(SpanOf(logits), SpanOf(label), SpanOf(delta));
+    float loss = SoftmaxCrossEntropyDense(SpanOf(logits), SpanOf(label), 0.0f, SpanOf(delta));
     CheckSample(logits, label, loss, delta);
 
     const int32_t index = random.Int(0, classes - 1);
     label.assign(classes, 0.0f);
     label[index] = 1.0f;
-    loss = SoftmaxCrossEntropySparse(SpanOf(logits), index, SpanOf(delta));
+    loss = SoftmaxCrossEntropySparse(SpanOf(logits), index, 0.0f, SpanOf(delta));
     CheckSample(logits, label, loss, delta);
+  }
+}
+
+TEST_CASE("a smoothed label is a mixture with the uniform one") {
+  Random random;
+  INFO(random.Repeat());
+  for (int repeat = 0; repeat < 300; ++repeat) {
+    const int32_t classes = random.Int(2, 30), index = random.Int(0, classes - 1);
+    const float smoothing = repeat % 10 == 0 ? 1.0f : random.Uniform(0.0f, 1.0f);
+    const std::vector<float> logits = random.Normal(classes);
+    std::vector<float> delta(classes, kNan), label(classes, 0.0f);
+    label[index] = 1.0f;
+    std::vector<float> smoothed;
+    for (float t : label) smoothed.push_back(t * (1.0f - smoothing) + smoothing / static_cast<float>(classes));
+    float loss = SoftmaxCrossEntropySparse(SpanOf(logits), index, smoothing, SpanOf(delta));
+    CheckSample(logits, smoothed, loss, delta);
+    loss = SoftmaxCrossEntropyDense(SpanOf(logits), SpanOf(label), smoothing, SpanOf(delta));
+    CheckSample(logits, smoothed, loss, delta);
   }
 }
 
@@ -50,7 +68,7 @@ TEST_CASE("a label out of range reads nothing and counts as not finite") {
   const std::vector<float> logits = {1.0f, 2.0f};
   for (int32_t label : {-1, 2, INT32_MIN, INT32_MAX}) {
     std::vector<float> delta(2, kNan);
-    CHECK(std::isnan(SoftmaxCrossEntropySparse(SpanOf(logits), label, SpanOf(delta))));
+    CHECK(std::isnan(SoftmaxCrossEntropySparse(SpanOf(logits), label, 0.0f, SpanOf(delta))));
     CHECK(delta == std::vector<float>{0.0f, 0.0f});
   }
 }
@@ -60,7 +78,7 @@ TEST_CASE("logits that are not finite show in the loss") {
     for (size_t position = 0; position < 3; ++position) {
       std::vector<float> logits = {1.0f, 2.0f, 3.0f}, delta(3);
       logits[position] = bad;
-      CHECK_FALSE(std::isfinite(SoftmaxCrossEntropySparse(SpanOf(logits), 1, SpanOf(delta))));
+      CHECK_FALSE(std::isfinite(SoftmaxCrossEntropySparse(SpanOf(logits), 1, 0.0f, SpanOf(delta))));
     }
   }
 }

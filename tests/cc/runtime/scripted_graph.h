@@ -16,29 +16,32 @@
 namespace tinyprop {
 
 // One input of 3 elements and one output of 4 a sample; two layers, the first with a kernel of 6 elements, the second
-// with a kernel of 8; forward 100 multiply-accumulates, backward 5 * (2 + 0) + 4 * (3 + 1) = 26.
+// with a kernel of 8; with trained_output 1 another output of 2 a sample is in front of it; forward 100 multiply-accumulates, backward 5 * (2 + 0) + 4 * (3 + 1) = 26.
 class ScriptedGraph {
  public:
   static constexpr int32_t kInputs = 3, kOutputs = 4, kLayers = 2, kVariables = 3;
   static constexpr uint64_t kForwardMacs = 100, kBackwardMacs = 26;
 
   explicit ScriptedGraph(int32_t batch = 1, LossKind loss = LossKind::kSparseCategoricalCrossentropy,
-                         uint32_t metadata_version = wire::MetadataHeader::kLatestVersion, bool keeps_state = false)
+                         uint32_t metadata_version = wire::MetadataHeader::kLatestVersion, bool keeps_state = false,
+                         uint32_t trained_output = 0)
       : batch(batch),
         keeps_state(keeps_state),
-        is_sparse(loss == LossKind::kSparseCategoricalCrossentropy),
+        is_sparse(kLabelKinds[static_cast<int>(loss)] == LabelKind::kClassIndex),
         x(batch * kInputs),
         classes(batch),
         targets(batch * kOutputs),
         control(kControlSize),
         y(batch * kOutputs),
+        other(batch * 2),
         loss_value(batch),
         statistics((1 + kLayers) * batch * kStatisticsFields),
         variables{std::vector<float>(6), std::vector<float>(8), std::vector<float>(1 + kLayers)} {
     inputs = {View(x), is_sparse ? View(classes) : View(targets), View(control)};
     if (keeps_state) inputs.push_back({&reset_state, 1, ElementType::kOther});
     outputs = {View(y), View(loss_value), View(statistics), View(variables[0]), View(variables[1]), View(variables[2])};
-    WriteMetadata(loss, metadata_version);
+    if (trained_output == 1) outputs.insert(outputs.begin(), View(other));
+    WriteMetadata(loss, metadata_version, trained_output);
   }
   ScriptedGraph(const ScriptedGraph&) = delete;
 
@@ -74,7 +77,7 @@ class ScriptedGraph {
   std::vector<int32_t> classes;
   std::vector<float> targets;
   std::vector<float> control;
-  std::vector<float> y;
+  std::vector<float> y, other;
   std::vector<float> loss_value;
   std::vector<float> statistics;
   std::vector<float> variables[kVariables];
@@ -115,14 +118,16 @@ class ScriptedGraph {
     return can_reset;
   }
 
-  void WriteMetadata(LossKind loss, uint32_t version) {
+  void WriteMetadata(LossKind loss, uint32_t version, uint32_t trained_output) {
     constexpr char kFirst[] = "hidden", kLast[] = "logits";
     entry.resize(static_cast<size_t>(testing::MetadataSize(kLayers, kVariables, sizeof kFirst + sizeof kLast, version)));
     testing::MetadataWriter writer(entry.data(), static_cast<int32_t>(entry.size()), kLayers, kVariables, version);
     writer.Put(wire::MetadataHeader::kBatchSize, static_cast<uint32_t>(batch));
     writer.Put(wire::MetadataHeader::kOriginalTensors, 10);
     writer.Put(wire::MetadataHeader::kForwardMacs, kForwardMacs);
-    writer.PutPositions(1, 1);
+    writer.PutPositions(1, 1 + trained_output);
+    // An output above it stands for label 1.
+    if (version >= 3) writer.Put(wire::MetadataHeader::kOutputThreshold, 0x3f000000);
     if (keeps_state) {
       writer.Put(wire::MetadataHeader::kModelState, 2);
       writer.Put(wire::MetadataHeader::kResetStateInput, 3);
@@ -134,8 +139,7 @@ class ScriptedGraph {
     writer.AddVariable({1, 10, 6, 1, VariableRole::kKernel});
     writer.AddVariable({2, 11, 8, 2, VariableRole::kKernel});
     writer.AddVariable({3, 12, 1 + kLayers, 0, VariableRole::kState});
-    const char* const loss_name[] = {"sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error"};
-    writer.PutLoss(loss, loss_name[static_cast<int>(loss)]);
+    writer.PutLoss(loss, kLossNames[static_cast<int>(loss)], trained_output);
   }
 
   bool is_reset_ = true;

@@ -427,6 +427,68 @@ TEST_CASE("a prediction trains nothing, whatever the rate") {
   CHECK(trainer.step() == 0);
 }
 
+TEST_CASE("the loss may be taken on any output, and all can be read") {
+  ScriptedGraph graph(2, LossKind::kSparseCategoricalCrossentropy, wire::MetadataHeader::kLatestVersion, false, 1);
+  Trainer trainer;
+  Start(graph, &trainer);
+  CHECK(trainer.metadata().output() == 1);
+  graph.on_invoke = [&] {
+    graph.other = {9, 8, 7, 6};
+    graph.y = {1, 3, 3, 2, 0, 5, 1, 1};
+    return true;
+  };
+  REQUIRE(trainer.Predict() == Status::kOk);
+  CHECK(trainer.Output(1).floats().size == 4);
+  CHECK(trainer.Output(1).floats()[1] == 5.0f);
+  CHECK(trainer.Output(1, 1).data == trainer.Output(1).data);
+  CHECK(trainer.Output(1, 0).floats().size == 2);
+  CHECK(trainer.Output(1, 0).floats()[0] == 7.0f);
+  CHECK(trainer.Output(0, 2).data == nullptr);
+  CHECK(trainer.Output(0, -1).data == nullptr);
+  CHECK(trainer.Output(2, 0).data == nullptr);
+  CHECK(trainer.PredictedClass(0) == 1);
+  const int32_t classes[] = {3, 4};  // of four, not of two
+  CHECK(trainer.Step(Span<const int32_t>(classes, 2)) == Status::kBadLabel);
+  CHECK(Trainer().Output(0, 0).data == nullptr);
+}
+
+TEST_CASE("binary labels are from 0 to 1") {
+  ScriptedGraph graph(1, LossKind::kBinaryCrossentropy);
+  Trainer trainer;
+  Start(graph, &trainer);
+  REQUIRE(trainer.SetLearningRate(0.1f) == Status::kOk);
+  const float labels[] = {0.0f, 1.0f, 0.25f, 1.0f};
+  CHECK(trainer.Step(Span<const float>(labels, 4)) == Status::kOk);
+  CHECK(graph.targets == std::vector<float>(labels, labels + 4));
+  for (const float wrong : {-0.125f, 1.125f, kNan, kInfinity}) {
+    const float one_wrong[] = {0.0f, 1.0f, wrong, 1.0f};
+    CHECK(trainer.Step(Span<const float>(one_wrong, 4)) == Status::kBadLabel);
+  }
+  CHECK(trainer.Step(1) == Status::kBadLabel);
+  CHECK(trainer.step() == 1);
+  // Outputs of their own are no classes.
+  graph.y = {0, 1, 0, 0};
+  CHECK(trainer.PredictedClass() == -1);
+}
+
+TEST_CASE("a binary output is a class by the metadata's threshold") {
+  ScriptedGraph graph(2, LossKind::kBinaryCrossentropy);
+  const auto resize = [](TensorView* view) { view->bytes = 2 * static_cast<int32_t>(sizeof(float)); };
+  resize(&graph.outputs[0]);  // one element a sample
+  resize(&graph.inputs[1]);
+  Trainer trainer;
+  Start(graph, &trainer);
+  CHECK(trainer.label_elements() == 1);
+  for (const float value : {0.25f, 0.5f, 0.75f, kNan}) {
+    graph.y = {1.0f, value};
+    CHECK(trainer.PredictedClass(0) == 1);
+    CHECK(trainer.PredictedClass(1) == (value > 0.5f ? 1 : value <= 0.5f ? 0 : -1));
+  }
+  graph.inputs[1].bytes *= 2;  // labels of another size than the output
+  Trainer other;
+  CHECK(other.Init(graph.graph(), graph.metadata()) == Status::kGraphMismatch);
+}
+
 TEST_CASE("Reset goes back to the exported weights") {
   ScriptedGraph graph;
   Trainer trainer;

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -57,10 +58,12 @@ uint64_t ReadAll(const TrainingMetadata& metadata) {
   for (const int32_t number :
        {metadata.batch_size(), static_cast<int32_t>(metadata.loss()), metadata.model_inputs(), metadata.model_outputs(),
         metadata.label_input(), metadata.control_input(), metadata.loss_output(), metadata.statistics_output(),
-        metadata.first_variable_output()}) {
+        metadata.first_variable_output(), metadata.output()}) {
     sum += static_cast<uint64_t>(number);
   }
   sum += metadata.config().decay > 0.0f;
+  CHECK(metadata.output() < metadata.model_outputs());
+  CHECK(std::isfinite(metadata.output_threshold()));
   for (int32_t l = 1; l <= metadata.layer_count(); ++l) {
     const LayerRecord layer = metadata.Layer(l);
     CHECK(layer.gradients > 0);
@@ -153,6 +156,25 @@ TEST_CASE("a flipped bit is found, wherever it is") {
   }
 }
 
+TEST_CASE("the output is one of the model's, and its threshold a number") {
+  using Header = wire::MetadataHeader;
+  const ScriptedGraph graph(1, LossKind::kBinaryCrossentropy, Header::kLatestVersion, false, 1);
+  CHECK(ParseAndRead(graph.entry) == Status::kOk);
+  // The CRC is made to fit, so that nothing else is wrong.
+  const auto parse_with = [&](int32_t offset, uint32_t value, int bytes) {
+    std::vector<uint8_t> entry = graph.entry;
+    Set(&entry, static_cast<size_t>(offset), value, bytes);
+    Set(&entry, wire::Offset(Header::kCrc), 0, 4);
+    Set(&entry, wire::Offset(Header::kCrc), Crc32(0, entry.data(), static_cast<uint32_t>(entry.size())), 4);
+    return ParseAndRead(entry);
+  };
+  CHECK(parse_with(wire::Offset(Header::kOutput), 1, 2) == Status::kOk);
+  CHECK(parse_with(wire::Offset(Header::kOutput), 2, 2) == Status::kMetadataDamaged);
+  CHECK(parse_with(wire::Offset(Header::kOutput), 0, 2) == Status::kMetadataDamaged);  // another fingerprint
+  CHECK(parse_with(wire::Offset(Header::kOutputThreshold), 0x7fc00000, 4) == Status::kMetadataDamaged);
+  CHECK(parse_with(wire::Offset(Header::kOutputThreshold), 0, 4) == Status::kOk);
+}
+
 TEST_CASE("entries without a CRC are read as before") {
   for (const uint32_t version : {1u, 2u}) {
     const ScriptedGraph graph(2, LossKind::kCategoricalCrossentropy, version);
@@ -174,7 +196,7 @@ TEST_CASE("each field has its range") {
   CHECK(IsDamage([](auto* entry) { Set(entry, 4, 0, 2); }));  // version
   CHECK(IsDamage([](auto* entry) { Set(entry, 6, 83, 2); }));  // size of the header
   CHECK(IsDamage([](auto* entry) { Set(entry, 16, 0, 2); }));  // batch
-  CHECK(IsDamage([](auto* entry) { Set(entry, 18, 3, 1); }));  // loss
+  CHECK(IsDamage([](auto* entry) { Set(entry, 18, kLossKindCount, 1); }));  // loss
   CHECK(IsDamage([](auto* entry) {
     Set(entry, 22, 0, 2);  // no variables: their records then count as names
     Sign(entry, 0);

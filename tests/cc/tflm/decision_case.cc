@@ -23,6 +23,9 @@ std::vector<Expectation> Expect(const OpCase& op) {
       if (finite) largest = std::fmax(largest, error[b]);
     }
     if (largest >= 0) state[0] = std::fmax(control[7] * state[0], largest);
+    float bound = 0;
+    std::memcpy(&bound, op.options.data() + 4, sizeof bound);
+    if (largest >= 0 && bound > 0) state[0] = std::fmin(state[0], static_cast<double>(bound));
     for (size_t b = 0; b < batch; ++b) {
       double* const row = &statistics[4 * b];
       if (gate[b] == kTrained) {
@@ -53,7 +56,9 @@ OpCase MakeCase(Random& random, bool is_benchmark) {
   OpCase op;
   op.name = "Decision";
   op.registration = &RegisterDecision();
-  op.options = OptionBytes(DecisionOptions());
+  DecisionOptions options;
+  if (!is_benchmark && random.Chance(0.5)) options.bound = random.Uniform(0.5f, 3.0f);
+  op.options = OptionBytes(options);
   op.tensors = {Ints("finite", {batch}, finite), Floats("loss", {batch}, loss), Floats("delta", {batch, n}, delta),
                 Floats("control", {kControlSize}, {rate, 0, 1, 1, 0.25f, 2.25f, 1.25f, 0.5f}),
                 Floats("statistics", {rows, batch, kStatisticsFields}, std::vector<float>(static_cast<size_t>(rows * batch * 4)), CaseTensor::kMutable),
@@ -62,6 +67,11 @@ OpCase MakeCase(Random& random, bool is_benchmark) {
   op["delta"].free_axes = {0, 1};
   op.expect = Expect;
   op.no_gradient = "it decides, and computes no gradient";
+  op.refused.emplace_back("a negative bound", [](OpCase& changed) {
+    DecisionOptions unknown;
+    unknown.bound = -1.0f;
+    changed.options = OptionBytes(unknown);
+  });
   op.refused.emplace_back("a delta that the batch does not divide", [=](OpCase& changed) {
     if (batch == 1) changed["delta"].dims = {0};
     if (batch > 1) changed["delta"].dims = {batch * n + 1};

@@ -121,13 +121,13 @@ class OpRun {
   bool planned_ = false;
 };
 
-// Options as a file holds them, of version 1.
+// Options as a file holds them, of the latest version or an older one.
 template <typename Options>
-std::string OptionBytes(const Options& options) {
-  constexpr uint16_t kSize = Options::kBytes[0];
-  const uint16_t header[2] = {1, static_cast<uint16_t>(sizeof header + kSize)};
+std::string OptionBytes(const Options& options, size_t version = sizeof Options::kBytes / sizeof *Options::kBytes) {
+  const uint16_t size = Options::kBytes[version - 1];
+  const uint16_t header[2] = {static_cast<uint16_t>(version), static_cast<uint16_t>(4 + size)};
   return std::string(reinterpret_cast<const char*>(header), sizeof header) +
-         std::string(reinterpret_cast<const char*>(&options), kSize);
+         std::string(reinterpret_cast<const char*>(&options), size);
 }
 
 // What Prepare has to refuse, each a copy of the case with one change and its description.

@@ -27,6 +27,7 @@ OpCase MakeCase(Random& random, bool is_benchmark) {
   const bool is_sparse = is_benchmark || random.Chance(0.5);
   LossOptions options;
   options.label_kind = is_sparse ? 0 : 1;
+  options.label_smoothing = is_benchmark || random.Chance(0.5) ? 0.0f : random.Uniform(0.0f, 1.0f);
   options.fused_activation = static_cast<uint8_t>(is_benchmark || random.Chance(0.5) ? 0 : random.Int(1, 3));
   const std::vector<int> dims = {batch, classes};
   const std::vector<float> z = RandomOutputs(random, batch * classes, options.fused_activation);
@@ -46,7 +47,8 @@ OpCase MakeCase(Random& random, bool is_benchmark) {
   op.options = OptionBytes(options);
   op.tensors = {Floats("logits", dims, z), is_sparse ? Ints("label", {batch}, labels) : Floats("label", dims, distribution),
                 Output("loss", {batch}), Output("delta", dims)};
-  const std::vector<double> t(distribution.begin(), distribution.end());
+  std::vector<double> t(distribution.begin(), distribution.end());
+  for (double& value : t) value = value * (1 - options.label_smoothing) + options.label_smoothing / static_cast<double>(classes);
   op.expect = [=](const OpCase&) {
     return ExpectLoss(CrossEntropy(classes, {z.begin(), z.end()}, t), z, options.fused_activation);
   };

@@ -167,14 +167,14 @@ class CoreAbi:
     def decision_metric(self, control, relative_error) -> float:
         return self._call("decision_metric", ctypes.c_float, control, float(relative_error))
 
-    def decide(self, control, input_finite, loss, delta, running_maximum, layers: int = 1):
+    def decide(self, control, input_finite, loss, delta, running_maximum, layers: int = 1, bound: float = 0.0):
         """(gate [B], running maximum, statistics [1 + layers, B, 4]) for delta [B, n]."""
         batch = len(loss)
         maximum = _float32([running_maximum])
         gate = np.full(batch, -1, dtype=np.int32)
         statistics = np.zeros((1 + layers, batch, 4), dtype=np.float32)
         self._call(
-            "decide", None, control, np.asarray(input_finite, dtype=np.int32), loss, delta, delta.size,
+            "decide", None, control, np.asarray(input_finite, dtype=np.int32), loss, delta, delta.size, float(bound),
             Out(maximum), Out(gate), batch, Out(statistics),
         )  # fmt: skip
         return gate, maximum[0], statistics
@@ -236,23 +236,34 @@ class CoreAbi:
         )  # fmt: skip
         return new_weights, new_bias, input_delta
 
-    def softmax_cross_entropy_sparse(self, logits, label: int):
+    def softmax_cross_entropy_sparse(self, logits, label: int, label_smoothing: float = 0.0):
         """(loss, delta [C])"""
         delta = np.full(logits.shape, np.nan, dtype=np.float32)
-        arguments = (logits, label, Out(delta), logits.size)
+        arguments = (logits, label, float(label_smoothing), Out(delta), logits.size)
         return self._call("softmax_cross_entropy_sparse", ctypes.c_float, *arguments), delta
 
-    def softmax_cross_entropy_dense(self, logits, label):
+    def softmax_cross_entropy_dense(self, logits, label, label_smoothing: float = 0.0):
         """(loss, delta [C])"""
         delta = np.full(logits.shape, np.nan, dtype=np.float32)
-        arguments = (logits, label, Out(delta), logits.size)
+        arguments = (logits, label, float(label_smoothing), Out(delta), logits.size)
         return self._call("softmax_cross_entropy_dense", ctypes.c_float, *arguments), delta
 
     def mean_squared_error(self, output, target):
         """(loss, delta [n])"""
+        return self._elementwise_loss("mean_squared_error", output, target)
+
+    def binary_cross_entropy(self, logits, label, label_smoothing: float = 0.0):
+        return self._elementwise_loss("binary_cross_entropy", logits, label, float(label_smoothing))
+
+    def mean_absolute_error(self, output, target):
+        return self._elementwise_loss("mean_absolute_error", output, target)
+
+    def huber(self, output, target, threshold: float = 1.0):
+        return self._elementwise_loss("huber", output, target, float(threshold))
+
+    def _elementwise_loss(self, name: str, output, target, *parameters: float):
         delta = np.full(output.shape, np.nan, dtype=np.float32)
-        arguments = (output, target, Out(delta), output.size)
-        return self._call("mean_squared_error", ctypes.c_float, *arguments), delta
+        return self._call(name, ctypes.c_float, output, target, *parameters, Out(delta), output.size), delta
 
     def add_scaled(self, a, x, y) -> np.ndarray:
         y = y.copy()

@@ -30,10 +30,11 @@ def test_decisions_over_several_steps(abi, rng):
     for _ in range(300):
         config, control = random_config(rng)
         maximum = expected_maximum = 0.0
+        bound = rng.choice([0.0, 0.5, 4.0])
         for _ in range(5):
             finite, loss, delta = random_batch(rng)
-            expected = reference.decide(config, finite, loss, delta, expected_maximum)
-            gate, maximum, statistics = abi.decide(control, finite, loss, delta, maximum)
+            expected = reference.decide(config, finite, loss, delta, expected_maximum, bound)
+            gate, maximum, statistics = abi.decide(control, finite, loss, delta, maximum, bound=bound)
             operations = 8 + delta.shape[1]
 
             expected_maximum = expected.running_maximum

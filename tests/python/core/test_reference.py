@@ -7,6 +7,7 @@ import pytest
 from cases import plain_config
 
 from tflm_tinyprop import TinyPropConfig
+from tflm_tinyprop.format.losses import LOSS_NAMES as LOSSES
 from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.reference import (
     ACTIVATIONS,
@@ -18,7 +19,6 @@ from tflm_tinyprop.reference import (
 )
 
 FULL = TinyPropConfig.full()
-LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy", "mean_squared_error")
 
 
 def random_network(rng, loss, sizes=(5, 7, 6, 4), frozen=(), output_activation="none"):

@@ -37,6 +37,18 @@ def test_dense_labels(abi, rng):
         assert_close(delta, expected_delta, mass, operations_for(logits))
 
 
+def test_label_smoothing(abi, rng):
+    for _ in range(1000):
+        logits, smoothing = random_logits(rng), np.float32(rng.random())
+        label = int(rng.integers(logits.size))
+        one_hot = np.eye(logits.size, dtype=np.float32)[label]
+        (expected_loss,), (expected_delta,) = reference.softmax_cross_entropy_sparse([logits], [label], smoothing)
+        for loss, delta in (abi.softmax_cross_entropy_sparse(logits, label, smoothing),
+                            abi.softmax_cross_entropy_dense(logits, one_hot, smoothing)):
+            assert_close(loss, expected_loss, 1 + expected_loss, operations_for(logits))
+            assert_close(delta, expected_delta, 1, operations_for(logits))
+
+
 def test_one_hot_equals_sparse(abi, rng):
     for _ in range(300):
         logits = random_logits(rng)

@@ -4,11 +4,13 @@ import dataclasses
 import json
 import struct
 
+import numpy as np
 import pytest
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ModelError
 from tflm_tinyprop.format import metadata, tables, tflite_metadata
+from tflm_tinyprop.format.losses import LOSSES
 
 
 def test_packing_and_unpacking(model):
@@ -27,13 +29,23 @@ def test_every_truncation_is_damage(model):
             metadata.unpack(content[:length])
 
 
+def with_field(content: bytes, name: str, value) -> bytes:
+    offset, field = next((at, f) for at, f in metadata.HEADER.layout() if f.name == name)
+    return content[:offset] + field.pack(value) + content[offset + field.size :]
+
+
 @pytest.mark.parametrize(("change", "what"), [
     (lambda content: content + b"\0", "bytes, expected"),
     (lambda content: content[:12] + bytes([content[12] ^ 1]) + content[13:], "the fingerprint"),
     (lambda content: content[:16] + b"\0\0" + content[18:], "batch_size 0"),
     (lambda content: content[:4] + b"\0\0" + content[6:], "of version 0"),
-    (lambda content: content[:18] + b"\x03" + content[19:], "loss 3"),
-], ids=["longer", "fingerprint", "batch 0", "version 0", "loss"])
+    (lambda content: content[:18] + bytes([len(LOSSES)]) + content[19:], f"loss {len(LOSSES)}"),
+    (lambda content: with_field(content, "label_smoothing", 1.5), "parameters of the loss"),
+    (lambda content: with_field(content, "label_smoothing", np.nan), "parameters of the loss"),
+    (lambda content: with_field(content, "delta", np.inf), "parameters of the loss"),
+    (lambda content: with_field(content, "output_threshold", np.nan), "parameters of the loss"),
+    (lambda content: with_field(content, "output", 1), "output 1 of 1"),
+], ids=["longer", "fingerprint", "batch 0", "version 0", "loss", "smoothing", "smoothing nan", "delta", "threshold", "output"])
 def test_damage_is_found(model, change, what):
     with pytest.raises(ModelError, match=f"damaged.*{what}"):
         metadata.unpack(metadata.sign(change(model.training.pack())))

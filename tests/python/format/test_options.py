@@ -8,7 +8,10 @@ from tflm_tinyprop.format import options
 CASES = [
     (options.INITIALIZE, options.InitializeOptions(2, 7), "0100 0800 0200 0700"),
     (options.SOFTMAX_CROSS_ENTROPY, options.LossOptions(1, 3), "0100 0600 01 03"),
+    (options.SOFTMAX_CROSS_ENTROPY, options.LossOptions(1, 3, 0.25), "0200 1000 01 03 0000 0000803e 0000803f"),
+    (options.op_kind("Huber"), options.LossOptions(1, 0, 0.0, 2.0), "0200 1000 01 00 0000 00000000 00000040"),
     (options.DECISION, options.DecisionOptions(), "0100 0400"),
+    (options.DECISION, options.DecisionOptions(0.25), "0200 0800 0000803e"),
     (options.op_kind("FullyConnectedGrad"), options.LayerGradOptions(1, 6, 3, 258), "0100 0a00 01 06 0300 0201"),
     (
         options.op_kind("Conv2DGrad"),
@@ -52,6 +55,11 @@ UNKNOWN = [
     (options.ACTIVATION_GRAD, options.ActivationGradOptions(len(options.ELEMENTWISE_ACTIVATIONS), 0.0)),
     (options.REDUCE_MAX_GRAD, options.ReduceGradOptions(1, 0)),
     (options.MEAN_SQUARED_ERROR, options.LossOptions(2, 0)),
+    (options.SOFTMAX_CROSS_ENTROPY, options.LossOptions(1, 0, 1.5)),
+    (options.SOFTMAX_CROSS_ENTROPY, options.LossOptions(1, 0, float("nan"))),
+    (options.op_kind("Huber"), options.LossOptions(1, 0, 0.0, -1.0)),
+    (options.DECISION, options.DecisionOptions(-0.5)),
+    (options.DECISION, options.DecisionOptions(float("nan"))),
     (options.MEAN_SQUARED_ERROR, options.LossOptions(1, 4)),
 ]
 
@@ -81,8 +89,9 @@ def test_a_header_that_does_not_fit_is_damage(op, value, _):
 
 @pytest.mark.parametrize(("op", "value", "_"), CASES)
 def test_a_newer_version_says_so(op, value, _):
-    newer = b"\x02\x00" + value.pack()[2:]
-    with pytest.raises(ModelError, match="version 2.*update"):
+    version = value.STRUCT.version + 1
+    newer = bytes([version, 0]) + value.pack()[2:]
+    with pytest.raises(ModelError, match=f"version {version}.*update"):
         options.unpack(op, newer)
 
 

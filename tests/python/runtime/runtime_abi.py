@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from tflm_tinyprop.format.metadata import LOSSES
+from tflm_tinyprop.format.losses import LOSS_NAMES
 
 # Values of tinyprop::Status (cc/runtime/status.h).
 OK, NOT_TRAINABLE, METADATA_DAMAGED, METADATA_NEWER = 0, 2, 3, 4
@@ -14,6 +14,7 @@ HEADER_FIELDS = (
     "fingerprint", "batch_size", "loss", "layers", "variables", "model_inputs", "model_outputs", "label_input",
     "control_input", "loss_output", "statistics_output", "first_variable_output", "forward_macs", "backward_macs",
     "keeps_state", "reset_state_input",
+    "output", "output_threshold",
 )
 
 
@@ -35,7 +36,7 @@ def schedule_rates(peak: float, final: float, warmup_steps: int, total_steps: in
 
 def parse_metadata(entry: bytes) -> tuple[int, dict]:
     """(status, fields): fields are empty unless the status is OK."""
-    header, config = np.zeros(16, np.uint64), np.zeros(8, np.float32)
+    header, config = np.zeros(18, np.uint64), np.zeros(8, np.float32)
     # A copy that ends where the entry does and begins at an odd address: the reader assumes no alignment.
     memory = ctypes.create_string_buffer(b"\0" + entry, len(entry) + 1)
     data = ctypes.c_void_p(ctypes.addressof(memory) + 1)
@@ -46,7 +47,8 @@ def parse_metadata(entry: bytes) -> tuple[int, dict]:
     if status != OK:
         return status, {}
     fields = dict(zip(HEADER_FIELDS, map(int, header)))
-    fields["loss"] = LOSSES[fields["loss"]]
+    fields["loss"] = LOSS_NAMES[fields["loss"]]
+    fields["output_threshold"] = float(np.uint32(fields["output_threshold"]).view(np.float32))
     fields["config"] = config
     fields["layers"] = [_layer(library, data, len(entry), l) for l in range(1, fields["layers"] + 1)]
     fields["variables"] = [

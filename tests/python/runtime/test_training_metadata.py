@@ -20,11 +20,14 @@ def models():
     yield tp.convert(dense, config=config)
     yield tp.convert(dense, trainable_layers=1, batch_size=4, loss="mean_squared_error")
     yield tp.convert(conv, loss="categorical_crossentropy", batch_size=2)
+    flags = keras.layers.Dense(2, name="flags")(dense.layers[0].output)
+    yield tp.convert(keras.Model(dense.inputs, [dense.outputs[0], flags]), output=1,
+                     loss=tp.Loss("binary_crossentropy", label_smoothing=0.1))
     for stateful in (False, True):
         yield tp.convert(lstm(), trainable_layers=["last"], loss="mean_squared_error", stateful=stateful)
 
 
-@pytest.fixture(scope="module", params=range(5))
+@pytest.fixture(scope="module", params=range(6))
 def training(request):
     return list(models())[request.param].training
 
@@ -34,7 +37,7 @@ def test_every_field(training):
     assert status == OK
     for name in ("fingerprint", "batch_size", "loss", "model_inputs", "model_outputs", "label_input", "control_input",
                  "loss_output", "statistics_output", "first_variable_output", "forward_macs", "backward_macs",
-                 "keeps_state", "reset_state_input"):
+                 "keeps_state", "reset_state_input", "output", "output_threshold"):
         assert fields[name] == getattr(training, name), name
     assert fields["layers"] == [(r.name, r.gradients, r.update_macs, r.hand_down_macs) for r in training.layers]
     assert fields["variables"] == [v.elements for v in training.variables]

@@ -134,9 +134,15 @@ def test_losses_are_those_of_the_reference(generator):
     sparse = generator.integers(4, size=9)
     sparse[3] = -1  # gives NaN and no gradient
     dense = generator.dirichlet(np.ones(4), size=9).astype(np.float32)
-    for name, labels in (("sparse_categorical_crossentropy", sparse), ("categorical_crossentropy", dense),
-                         ("categorical_crossentropy", 2 * dense), ("mean_squared_error", dense)):
-        loss, delta = losses.LOSSES[name](tf.constant(outputs), tf.constant(labels))
-        expected_loss, expected_delta = reference.network.LOSSES[name](outputs, labels)
+    smoothed = {"label_smoothing": 0.2}
+    for name, labels, parameters in (
+        ("sparse_categorical_crossentropy", sparse, {}), ("categorical_crossentropy", dense, {}),
+        ("sparse_categorical_crossentropy", sparse, smoothed), ("categorical_crossentropy", dense, smoothed),
+        ("categorical_crossentropy", 2 * dense, {}), ("mean_squared_error", dense, {}), ("mean_absolute_error", dense, {}),
+        ("huber", dense, {}), ("huber", dense, {"delta": 2.5}), ("binary_crossentropy", dense, {}),
+        ("binary_crossentropy", dense, smoothed),
+    ):
+        loss, delta = losses.LOSSES[name](tf.constant(outputs), tf.constant(labels), **parameters)
+        expected_loss, expected_delta = reference.network.LOSSES[name](outputs, labels, **parameters)
         np.testing.assert_allclose(loss, expected_loss, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(delta, expected_delta, atol=1e-6)

@@ -29,6 +29,9 @@ def tensorflow_step(model, x, y, loss: str, activation: int, learning_rate: floa
         "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         "categorical_crossentropy": keras.losses.CategoricalCrossentropy(from_logits=True),
         "mean_squared_error": keras.losses.MeanSquaredError(),
+        "binary_crossentropy": keras.losses.BinaryCrossentropy(from_logits=True),
+        "mean_absolute_error": keras.losses.MeanAbsoluteError(),
+        "huber": keras.losses.Huber(),
     }
     layers = [(tf.Variable(w), None if b is None else tf.Variable(b)) for w, b in kernels_and_biases(model)]
     with tf.GradientTape() as tape:
@@ -64,6 +67,8 @@ def labels_for(loss: str, classes: int, samples: int, generator) -> np.ndarray:
         return indices
     if loss == "categorical_crossentropy":
         return np.eye(classes, dtype=np.float32)[indices]
+    if loss == "binary_crossentropy":
+        return generator.integers(2, size=(samples, classes)).astype(np.float32)
     return generator.normal(size=(samples, classes)).astype(np.float32)
 
 

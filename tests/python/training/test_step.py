@@ -17,21 +17,21 @@ from support import (
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.format.graph import read_graph, write_graph
-from tflm_tinyprop.format.metadata import LOSSES
+from tflm_tinyprop.format.losses import LOSS_KINDS, LOSS_NAMES
 from tflm_tinyprop.models.tiny_models import dense_classifier
-from tflm_tinyprop.reference import ReferenceNetwork
+from tflm_tinyprop.reference import ReferenceNetwork, network
 
 UNITS = [7, 12, 9, 5]
 
 
-def build(activation=1, use_bias=True, batch_size=1, loss=LOSSES[0], seed=0, units=UNITS, **options):
+def build(activation=1, use_bias=True, batch_size=1, loss=LOSS_NAMES[0], seed=0, units=UNITS, **options):
     data = dense_classifier(units, activation=activation, use_bias=use_bias, batch_size=batch_size, seed=seed,
-                            softmax=loss != "mean_squared_error")
+                            softmax=LOSS_KINDS[loss].passes_over == "SOFTMAX")
     return tp.convert(data, loss=loss, batch_size=batch_size, **options)
 
 
 @pytest.mark.parametrize(("activation", "use_bias", "batch_size", "loss"),
-                         list(itertools.product(ACTIVATIONS, (True, False), (1, 8), LOSSES)))
+                         list(itertools.product(ACTIVATIONS, (True, False), (1, 8), LOSS_NAMES)))
 def test_full_equals_one_sgd_step_of_keras(activation, use_bias, batch_size, loss):
     seed = 1 + activation
     print(f"seed {seed}")
@@ -96,7 +96,7 @@ def test_200_steps_follow_the_reference(batch_size, config):
 
 
 @pytest.mark.parametrize("activation", [1, 2, 3])
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", LOSS_NAMES)
 def test_the_loss_is_taken_behind_an_activation_that_is_fused_into_the_last_layer(loss, activation):
     graph = read_graph(dense_classifier([7, 5], seed=2, softmax=False))
     graph.ops[0].options.fusedActivationFunction = activation
@@ -108,11 +108,7 @@ def test_the_loss_is_taken_behind_an_activation_that_is_fused_into_the_last_laye
     low, high = {1: (0, np.inf), 2: (-1, 1), 3: (0, 6)}[activation]
     outputs = np.clip(z, low, high)
     assert 0 < ((z > low) & (z < high)).sum() < 5
-    if loss == "mean_squared_error":
-        delta = 2 / 5 * (outputs - y)
-    else:
-        target = y if loss == "categorical_crossentropy" else np.eye(5)[y]
-        delta = np.exp(outputs) / np.exp(outputs).sum() - target
+    _, delta = network.LOSSES[loss](outputs, y)
     delta = np.where((z > low) & (z < high), delta, 0)
     trainer = tp.Trainer(model)
     trainer.train_on_batch(x, y, learning_rate=0.25)
