@@ -102,7 +102,7 @@ def arena_sizes(model) -> dict[str, int]:
 def print_summary(model, print_fn: Callable[[str], None] | None = None) -> None:
     """Layers, what is trained, costs and memory."""
     infos = layer_infos(model)
-    table = Table(title=f"Trainable model, batch {model.batch_size}, loss {model.loss}")
+    table = Table(title=f"Trainable model, batch {model.batch_size}, loss {_loss_text(model)}")
     for column, justify in (("layer", "left"), ("op", "left"), ("input", "left"), ("output", "left"), ("parameters", "right"),
                             ("trainable", "left"), ("forward MACs", "right"), ("backward MACs", "right"),
                             ("kept for backward", "right")):
@@ -162,6 +162,8 @@ def as_dict(model) -> dict:
     return {
         "batch_size": model.batch_size,
         "loss": model.loss,
+        "loss_parameters": {name: getattr(model.training, name) for name in model.training.loss_kind.parameters},
+        "output": model.training.output,
         "state": tables.MODEL_STATES[model.training.model_state],
         "configuration": dataclasses.asdict(model.config),
         "layers": [dataclasses.asdict(info) for info in layer_infos(model)],
@@ -181,6 +183,17 @@ def as_dict(model) -> dict:
 def _state_text(training) -> str:
     text = tables.MODEL_STATES[training.model_state]
     return f"{text} (stateful)" if training.keeps_state else text
+
+
+def _loss_text(model) -> str:
+    """The loss with the parameters that are not the defaults, and of several outputs the one it is taken on."""
+    training = model.training
+    defaults = {"label_smoothing": 0.0, "delta": 1.0}
+    parts = [f"{name.replace('_', ' ')} {getattr(training, name):g}" for name in training.loss_kind.parameters
+             if getattr(training, name) != defaults[name]]
+    if training.model_outputs > 1:
+        parts.append(f"output {training.output} '{model.output_names[training.output]}'")
+    return ", ".join([model.loss, *parts])
 
 
 def _shape(shape: tuple[int, ...]) -> str:

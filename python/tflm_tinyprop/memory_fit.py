@@ -42,14 +42,14 @@ class MemoryFit:
     fits: bool
 
 
-def fit_memory(model, ram_bytes: int, *, loss: str = "sparse_categorical_crossentropy", batch_size: int = 1,
-               verbose="auto") -> list[MemoryFit]:
+def fit_memory(model, ram_bytes: int, *, loss="sparse_categorical_crossentropy", batch_size: int = 1,
+               output: str | int | None = None, verbose="auto") -> list[MemoryFit]:
     """What training the last 1, 2, ... layers takes, up to the most that can be trained.
 
     Args:
         model: what convert() takes: a built Keras model, or the path to or the bytes of a .tflite.
         ram_bytes: RAM for the arena.
-        loss, batch_size: as for convert().
+        loss, batch_size, output: as for convert().
         verbose: "auto" shows the progress on a terminal.
 
     Raises:
@@ -57,10 +57,11 @@ def fit_memory(model, ram_bytes: int, *, loss: str = "sparse_categorical_crossen
     """
     if isinstance(ram_bytes, bool) or not isinstance(ram_bytes, int) or ram_bytes < 1:
         raise ConfigError(f"ram_bytes must be a positive number of bytes, got {ram_bytes!r}")
-    return survey(pipeline.read_source(model, batch_size), ram_bytes, loss=loss, batch_size=batch_size, verbose=verbose)[0]
+    return survey(pipeline.read_source(model, batch_size), ram_bytes, loss=loss, batch_size=batch_size, output=output,
+                  verbose=verbose)[0]
 
 
-def survey(source: SourceModel, ram_bytes: int, *, loss: str, batch_size: int,
+def survey(source: SourceModel, ram_bytes: int, *, loss, batch_size: int, output: str | int | None = None,
            verbose="auto") -> tuple[list[MemoryFit], ModelError | None]:
     """fit_memory() of a source, and why no more layers can be trained; None if all can."""
     fits: list[MemoryFit] = []
@@ -69,7 +70,7 @@ def survey(source: SourceModel, ram_bytes: int, *, loss: str, batch_size: int,
         while True:
             layers = len(fits) + 1
             try:
-                model = make_trainable(source, trainable_layers=layers, loss=loss, batch_size=batch_size)
+                model = make_trainable(source, trainable_layers=layers, loss=loss, batch_size=batch_size, output=output)
             except ModelError as error:
                 if not fits:
                     raise

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from tflm_tinyprop.cli import support
-from tflm_tinyprop.cli.arguments import Data, Overwrite
+from tflm_tinyprop.cli.arguments import LOSS, Data, HuberDelta, LabelSmoothing, LongModelOutput, LossName, Overwrite
 
 
 def demo(
@@ -35,7 +35,10 @@ def tune(
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate; warm-up and cosine as for train.")] = 0.02,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per training step.")] = 1,
     trainable_layers: Annotated[str, typer.Option(help="As for convert.")] = "all",
-    loss: Annotated[str, typer.Option(help="As for convert.")] = "sparse_categorical_crossentropy",
+    loss: LossName = LOSS,
+    label_smoothing: LabelSmoothing = 0.0,
+    huber_delta: HuberDelta = 1.0,
+    model_output: LongModelOutput = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the split, the order of the samples and the search.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings per trial; their means count.")] = 1,
     validation_share: Annotated[float, typer.Option(help="Share of the training part to judge by.")] = 0.2,
@@ -51,7 +54,8 @@ def tune(
         x, y, _ = support.load_data(data)  # the test part decides nothing
         result = search(
             support.read_model(model), x, y, budget=budget, trials=trials, epochs=epochs, learning_rate=learning_rate,
-            batch_size=batch_size, trainable_layers=support.parse_layers(trainable_layers), loss=loss, seed=seed,
+            batch_size=batch_size, trainable_layers=support.parse_layers(trainable_layers), seed=seed,
+            loss=support.make_loss(loss, label_smoothing, huber_delta), output=support.parse_output(model_output),
             seeds=seeds, validation_share=validation_share, storage=storage or output.with_suffix(".journal"),
             echo=typer.echo)
         *found, conclusion = table.lines(result)

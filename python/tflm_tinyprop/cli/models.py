@@ -9,14 +9,27 @@ from typing import Annotated, Optional
 import typer
 
 from tflm_tinyprop.cli import support
-from tflm_tinyprop.cli.arguments import Format, Method, Overwrite, Settings
+from tflm_tinyprop.cli.arguments import (
+    LOSS,
+    Format,
+    HuberDelta,
+    LabelSmoothing,
+    LossName,
+    Method,
+    ModelOutput,
+    Overwrite,
+    Settings,
+)
 
 
 def convert(
     model: Annotated[pathlib.Path, typer.Argument(help=".keras, .h5 or .tflite")],
     output: Annotated[pathlib.Path, typer.Argument(help="Trainable .tflite to write.")],
     trainable_layers: Annotated[str, typer.Option(help="'all', the number of last layers, or names with commas.")] = "all",
-    loss: Annotated[str, typer.Option(help="sparse_categorical_crossentropy, categorical_crossentropy or mean_squared_error.")] = "sparse_categorical_crossentropy",
+    loss: LossName = LOSS,
+    label_smoothing: LabelSmoothing = 0.0,
+    huber_delta: HuberDelta = 1.0,
+    model_output: ModelOutput = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per training step.")] = 1,
     method: Annotated[Optional[Method], typer.Option(
         help="Which settings to store as the model's default; v2 if neither this nor --config is given.")] = None,
@@ -39,7 +52,8 @@ def convert(
         files.check_writable(output, overwrite=overwrite)
         trainable = convert_model(
             support.read_model(model),
-            trainable_layers=support.parse_layers(trainable_layers), loss=loss, batch_size=batch_size,
+            trainable_layers=support.parse_layers(trainable_layers), batch_size=batch_size,
+            loss=support.make_loss(loss, label_smoothing, huber_delta), output=support.parse_output(model_output),
             config=support.stored_config(config, method.value if method else None, ratio, settings),
             labels=support.read_labels(labels), batch_norm=batch_norm, stateful=stateful, verify=verify,
         )
@@ -66,7 +80,8 @@ def inspect(
 def fit_memory(
     model: Annotated[pathlib.Path, typer.Argument(help=".keras, .h5 or .tflite")],
     ram: Annotated[str, typer.Option(help="RAM for the arena: 65536, 64k, 64KiB or 0.5M (1k is 1,024 bytes).")],
-    loss: Annotated[str, typer.Option(help="As for convert.")] = "sparse_categorical_crossentropy",
+    loss: LossName = LOSS,
+    model_output: ModelOutput = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per training step.")] = 1,
     output_format: Annotated[Format, typer.Option("--format", help="table or json")] = Format.table,
 ):
@@ -77,7 +92,8 @@ def fit_memory(
 
         ram_bytes = memory_fit.parse_bytes(ram)
         source = pipeline.read_source(support.read_model(model), batch_size)
-        fits, stopped_by = memory_fit.survey(source, ram_bytes, loss=loss, batch_size=batch_size)
+        fits, stopped_by = memory_fit.survey(source, ram_bytes, loss=loss, batch_size=batch_size,
+                                             output=support.parse_output(model_output))
         if output_format is Format.json:
             typer.echo(json.dumps(memory_fit.as_dict(fits, ram_bytes, stopped_by), indent=2))
         else:

@@ -12,6 +12,7 @@ from tflm_tinyprop import files
 from tflm_tinyprop.config import TinyPropConfig
 from tflm_tinyprop.config_file import read_config
 from tflm_tinyprop.conversion.keras_import import load_keras
+from tflm_tinyprop.conversion.losses import Loss
 from tflm_tinyprop.errors import ConfigError, DataError, TinyPropError
 from tflm_tinyprop.npz import NpzFile
 from tflm_tinyprop.training.callbacks import Callback
@@ -45,6 +46,15 @@ def parse_layers(text: str):
     if text == "all":
         return text
     return int(text) if text.lstrip("-").isdigit() else [name.strip() for name in text.split(",")]
+
+
+def make_loss(name: str, label_smoothing: float, delta: float) -> Loss:
+    return Loss(name, label_smoothing=label_smoothing, delta=delta)
+
+
+def parse_output(text: str | None) -> str | int | None:
+    """A position, or a name."""
+    return int(text) if text is not None and text.isdigit() else text
 
 
 def stored_config(path: pathlib.Path | None, method: str | None, ratio: float,

@@ -11,6 +11,7 @@ from tflm_tinyprop.firmware.cpp import literals
 from tflm_tinyprop.firmware.ops import NeededOps
 from tflm_tinyprop.firmware.render import render
 from tflm_tinyprop.firmware.self_test import FLOAT_STEP, SelfTest
+from tflm_tinyprop.format.losses import BINARY, CLASS_INDEX, ONE_HOT, TARGET
 from tflm_tinyprop.format.metadata import ROLES
 from tflm_tinyprop.format.resource_variables import variable_names
 from tflm_tinyprop.trainable_model import TrainableModel
@@ -24,6 +25,13 @@ _FILES = (
     "tinyprop_text.h", *_USER_FILES,
 )
 _ARENA_STEP = 1024
+# Behind "Label of a sample:" in a comment.
+_LABELS = {
+    CLASS_INDEX: "index of the class",
+    ONE_HOT: "one-hot, one element per class",
+    BINARY: "0 or 1 for each output, or something between",
+    TARGET: "the wanted output",
+}
 _C_TYPES = {
     "float32": "float", "int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t",
     "uint32": "uint32_t", "int64": "int64_t", "uint64": "uint64_t", "bool": "bool",
@@ -58,7 +66,7 @@ def _model_values(app: App) -> dict[str, object]:
         "measured_arena": model.arena_bytes,
         "arena_bytes": app.arena_bytes,
         "batch_size": model.batch_size,
-        "loss_kind": model.loss,
+        "label_text": _LABELS[model.training.loss_kind.label],
         "label_type": "int32_t" if app.self_test.label.dtype == np.int32 else "float",
         "label_elements": app.self_test.label.size,
         "resource_variables": len(variable_names(model.graph)),

@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 
 from tflm_tinyprop.errors import DataError, ModelError
+from tflm_tinyprop.format.losses import BINARY, CLASS_INDEX, TARGET
 from tflm_tinyprop.trainable_model import TrainableModel
 from tflm_tinyprop.training.data import prepare_inputs, prepare_labels
 from tflm_tinyprop.training.trainer import Trainer
@@ -104,10 +105,13 @@ def _as_argument(x: list[np.ndarray]):
 
 def _unlikely_label(model: TrainableModel, output: np.ndarray) -> np.ndarray:
     """A label on which the model has a large error."""
-    if model.classes is None:
+    label = model.training.loss_kind.label
+    if label == TARGET:
         return (output + 1).astype(np.float32)
+    if label == BINARY:
+        return (output <= model.training.output_threshold).astype(np.float32).reshape(1, *model.label.shape[1:])
     worst = output.reshape(-1, model.classes).argmin(axis=-1).astype(np.int32)
-    if model.loss == "sparse_categorical_crossentropy":
+    if label == CLASS_INDEX:
         return worst
     return np.eye(model.classes, dtype=np.float32)[worst].reshape(1, *model.label.shape[1:])
 

@@ -29,7 +29,7 @@ WARMUP = 0.025  # share of the steps, as for `tinyprop train`
 class TuneSettings:
     """Everything that a trial depends on beside model and data. seeds: seed, seed + 1, ..., this many.
 
-    convert() checks the batch size, the layers and the loss.
+    loss: a name or a Loss. convert() checks the batch size, the layers, the loss and the output.
     """
 
     budget: Annotated[Number, Field(gt=0, le=1)] = 0.10
@@ -38,6 +38,7 @@ class TuneSettings:
     batch_size: Any = 1
     trainable_layers: Any = "all"
     loss: Any = "sparse_categorical_crossentropy"
+    output: Any = None
     seed: Annotated[Whole, Field(ge=0)] = 0
     seeds: Count = 1
     validation_share: Annotated[Number, Field(gt=0, lt=1)] = 0.2
@@ -57,7 +58,7 @@ class Problem:
     """Converted once; every call of evaluate() starts from the exported weights.
 
     Attributes:
-        metric: "accuracy", or "loss" for the mean squared error, on the validation part.
+        metric: "accuracy", or "loss" for a regression, on the validation part.
         fingerprint: setting -> value, for everything that a score depends on.
     """
 
@@ -66,10 +67,11 @@ class Problem:
         self.settings = settings
         self.model: TrainableModel = convert(
             model, trainable_layers=settings.trainable_layers, loss=settings.loss,
+            output=settings.output,
             config=TinyPropConfig.v2(), batch_size=settings.batch_size)
         inputs = prepare_inputs(self.model, x)
         labels = prepare_labels(self.model, y, len(inputs[0]))
-        self.metric = "loss" if self.model.loss == "mean_squared_error" else "accuracy"
+        self.metric = "loss" if self.model.training.loss_kind.is_regression else "accuracy"
         training, validation = _hold_out(labels, settings, self.metric == "accuracy")
         self._training, self._validation = _part(inputs, labels, training), _part(inputs, labels, validation)
         self.sizes = len(training), len(validation)
@@ -133,7 +135,12 @@ def _hold_out(labels: np.ndarray, settings: TuneSettings, classifies: bool) -> t
         raise DataError(f"of {samples} samples {wanted} would be held out for validation; both parts need some")
     generator = np.random.default_rng([settings.seed, 3])
     if classifies:
-        classes = labels.argmax(axis=-1) if labels.ndim > 1 else labels
+        if labels.dtype.kind == "i":
+            classes = labels
+        elif labels[0].size > 1:  # one-hot, or the first of the binary labels that is the largest
+            classes = labels.reshape(samples, -1).argmax(axis=-1)
+        else:
+            classes = labels.reshape(samples) > 0.5
         validation = stratified(classes, wanted, generator)
     else:
         validation = np.sort(generator.permutation(samples)[:wanted])

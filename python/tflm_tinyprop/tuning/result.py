@@ -11,7 +11,7 @@ from tflm_tinyprop.config import TinyPropConfig
 class Tried:
     """A configuration that was trained to the end.
 
-    score: validation accuracy or, for the mean squared error, loss; effort: backward effort. Both are means over the
+    score: validation accuracy or, for a regression, loss; effort: backward effort. Both are means over the
     seeds, the effort over the epochs too.
     """
 

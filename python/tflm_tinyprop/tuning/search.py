@@ -11,6 +11,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from tflm_tinyprop.config import TinyPropConfig
+from tflm_tinyprop.conversion.losses import Loss
 from tflm_tinyprop.errors import ConfigError
 from tflm_tinyprop.study.fields import read
 from tflm_tinyprop.tuning import journal, table
@@ -31,8 +32,8 @@ _SCORE, _EFFORT = "score", "effort"
 
 
 def tune(model, x, y, *, budget: float = 0.10, trials: int = 50, epochs: int = 10, learning_rate: float = 0.02,
-         batch_size: int = 1, trainable_layers="all", loss: str = "sparse_categorical_crossentropy", seed: int = 0,
-         seeds: int = 1, validation_share: float = 0.2, storage: str | os.PathLike | None = None,
+         batch_size: int = 1, trainable_layers="all", loss="sparse_categorical_crossentropy",
+         output: str | int | None = None, seed: int = 0, seeds: int = 1, validation_share: float = 0.2, storage: str | os.PathLike | None = None,
          echo: Callable[[str], None] | None = None) -> TuneResult:
     """Searches s_min, s_max, zeta and threshold for the best validation score with backward effort <= budget.
 
@@ -42,6 +43,7 @@ def tune(model, x, y, *, budget: float = 0.10, trials: int = 50, epochs: int = 1
         budget: largest backward effort, in (0, 1]: a share of full backpropagation of the same layers.
         trials: how many, the first with the defaults of TinyPropConfig; those in `storage` count.
         epochs, learning_rate: of each training; the rate is the peak of a warm-up and cosine annealing.
+        loss, output: as for convert().
         seeds: trainings per trial, with the seeds seed, seed + 1, ...; their means count.
         storage: file of the search. With it an interrupted search goes on where it stopped, and ends as one that was
             not interrupted. None keeps it in memory.
@@ -53,7 +55,7 @@ def tune(model, x, y, *, budget: float = 0.10, trials: int = 50, epochs: int = 1
     """
     settings = read(TuneSettings, {
         "budget": budget, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
-        "trainable_layers": trainable_layers, "loss": loss, "seed": seed, "seeds": seeds,
+        "trainable_layers": trainable_layers, "loss": loss if isinstance(loss, str) else Loss.of(loss), "output": output, "seed": seed, "seeds": seeds,
         "validation_share": validation_share}, "tune")
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise ConfigError(f"trials must be a whole number of at least 1, got {trials!r}")

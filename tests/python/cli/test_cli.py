@@ -30,6 +30,31 @@ def files(tmp_path, samples):
     return tmp_path
 
 
+def test_losses_and_outputs(run, files):
+    import keras
+
+    x = keras.Input((8,))
+    hidden = keras.layers.Dense(6, activation="relu", name="trunk")(x)
+    keras.Model(x, [keras.layers.Dense(3, activation="softmax", name="kind")(hidden),
+                    keras.layers.Dense(2, activation="sigmoid", name="flags")(hidden)]).save(files / "two.keras")
+    output = run("convert", files / "two.keras", files / "two.tflite", "--loss", "binary_crossentropy", "--label-smoothing", 0.1,
+                 "--output", "flags")
+    assert "loss binary_crossentropy, label smoothing 0.1, output 1 'flags'" in output
+    shown = json.loads(run("inspect", files / "two.tflite", "--format", "json"))
+    assert shown["loss"] == "binary_crossentropy" and shown["loss_parameters"] == {"label_smoothing": 0.1} and shown["output"] == 1
+    generator = np.random.default_rng(0)
+    labels = generator.integers(2, size=(30, 2))
+    np.savez(files / "flags.npz", x_train=generator.normal(size=(30, 8)), y_train=labels)
+    trained = run("train", files / "two.tflite", "--data", files / "flags.npz", "--epochs", 1)
+    assert "accuracy" in trained
+    assert "2 outputs (0 'kind', 1 'flags')" in run("convert", files / "two.keras", files / "x.tflite", code=1)
+    assert "takes no label_smoothing" in run("convert", files / "plain.tflite", files / "x.tflite", "--loss", "mse",
+                                             "--label-smoothing", 0.1, code=1)
+    fits = json.loads(run("fit-memory", files / "two.keras", "--ram", "64k", "--loss", "binary_crossentropy", "--output", 1,
+                          "--format", "json"))
+    assert fits["largest"] == 2
+
+
 def test_convert_train_evaluate_inspect(run, files):
     trainable, tuned = files / "m.tflite", files / "tuned.tflite"
     output = run("convert", files / "plain.tflite", trainable, "--trainable-layers", "dense_2,dense_3",

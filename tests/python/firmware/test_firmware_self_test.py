@@ -37,6 +37,11 @@ def models():
     yield "batch", tp.convert(dense_classifier([8, 6, 4], batch_size=3), batch_size=3)
     yield "regression", tp.convert(dense_classifier([8, 6, 4], softmax=False), loss="mse")
     yield "two inputs", tp.convert(two_inputs())
+    logits = dense_classifier([8, 6, 3], softmax=False)
+    yield "binary", tp.convert(logits, loss=tp.Loss("binary_crossentropy", label_smoothing=0.1))
+    yield "one binary output", tp.convert(dense_classifier([8, 6, 1], softmax=False), loss="bce")
+    yield "absolute error", tp.convert(logits, loss="mae")
+    yield "huber", tp.convert(logits, loss=tp.Loss("huber", delta=0.5))
 
 
 def large_weights() -> bytes:
@@ -92,6 +97,22 @@ def test_the_generated_label_is_the_least_likely_class():
         model, test = MODELS[name], make_self_test(MODELS[name])
         worst = tp.Trainer(model).predict(test.inputs[0][None])[0].argmin()
         assert (test.label.tolist() == [worst]) if name == "v2" else (test.label.argmax() == worst)
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("v2", "index of the class"), ("one-hot", "one-hot"), ("binary", "0 or 1 for each output"), ("huber", "the wanted output"),
+])
+def test_the_generated_header_says_what_a_label_is(name, text):
+    model = MODELS[name]
+    header = app_files(App(model, NeededOps((), ()), make_self_test(model)))["tinyprop_model.h"]
+    assert f"// Label of a sample: {text}" in header
+
+
+def test_the_generated_binary_label_is_the_other_one():
+    model = MODELS["binary"]
+    test = make_self_test(model)
+    output = tp.Trainer(model).predict(test.inputs[0][None])
+    np.testing.assert_array_equal(test.label, (output[0] <= 0).astype(np.float32))
 
 
 def test_the_sample_is_the_same_every_time():

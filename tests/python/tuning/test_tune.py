@@ -84,6 +84,20 @@ def test_one_hot_labels_and_targets(model, data):
     assert result.metric == "loss" and result.chosen.score == min(t.score for t in result.tried)
 
 
+def test_other_losses(data, tmp_path):
+    x, y = data
+    logits = dense_classifier([8, 16, 12, 4], seed=1, softmax=False)
+    few = {**SMALL, "trials": 2, "epochs": 1, "budget": 1.0}
+    binary = tp.Loss("binary_crossentropy", label_smoothing=0.1)
+    for labels, loss, metric in ((np.eye(4)[y], binary, "accuracy"), (np.eye(4)[y], tp.Loss("huber", delta=0.5), "loss"),
+                                 (np.eye(4)[y], "mae", "loss")):
+        assert tp.tune(logits, x, labels, loss=loss, storage=tmp_path / f"{metric}{len(str(loss))}", **few).metric == metric
+    one = dense_classifier([8, 6, 1], seed=1, softmax=False)
+    assert tp.tune(one, x, y > 1, loss="bce", **few).metric == "accuracy"
+    with pytest.raises(tp.ConfigError, match="loss"):  # the search was another loss's
+        tp.tune(logits, x, np.eye(4)[y], loss="bce", storage=tmp_path / f"accuracy{len(str(binary))}", **few)
+
+
 # Interruptions ------------------------------------------------------------------------------------------
 
 

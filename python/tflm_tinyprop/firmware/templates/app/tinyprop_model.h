@@ -20,13 +20,7 @@ constexpr size_t kArenaBytes = {{ arena_bytes }};
 constexpr int32_t kBatchSize = {{ batch_size }};  // samples per training step
 constexpr int32_t kInputs = {{ inputs | length }};
 
-{% if loss_kind == "sparse_categorical_crossentropy" %}
-// Label of a sample: index of the class.
-{% elif loss_kind == "categorical_crossentropy" %}
-// Label of a sample: one-hot, one element per class.
-{% else %}
-// Label of a sample: the wanted output.
-{% endif %}
+// Label of a sample: {{ label_text }}.
 using LabelElement = {{ label_type }};
 constexpr int32_t kLabelElements = {{ label_elements }};
 
