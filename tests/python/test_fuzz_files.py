@@ -20,7 +20,7 @@ sys.path.insert(0, str(FUZZ))
 from files import __main__ as runner  # noqa: E402
 from files import mutate  # noqa: E402
 
-MODELS = {path.name: path.read_bytes() for path in sorted(runner.CORPUS.glob("*.tflite"))}
+MODELS = runner.load_models(runner.CORPUS)
 
 
 def run(*arguments) -> tuple[int, str]:

@@ -59,8 +59,8 @@ def test_a_wrong_graph_pass_is_refused_naming_the_first_layer(network, layer, fr
 
 
 def test_convert_verifies_unless_told_not_to(network, monkeypatch):
-    def wrong(model, batch_size=1):
-        source = read_source(model, batch_size)
+    def wrong(*arguments):
+        source = read_source(*arguments)
         scaled(source.graph, "third", 1.01)
         return source
 

@@ -55,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 8: Try<ReduceGradOptions>(bytes); break;
     case 9: Try<ScatterAddOptions>(bytes); break;
     case 10: Try<WindowOptions>(bytes); break;
+    case 11: Try<ResetStateOptions>(bytes); break;
     default: break;
   }
   return 0;

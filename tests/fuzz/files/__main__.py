@@ -46,7 +46,7 @@ def main() -> int:
         return run_again(arguments.again)
     seed = random.SystemRandom().randrange(2**31) if arguments.seed is None else arguments.seed
     print(f"files: seed {seed}", flush=True)
-    models = {path.name: path.read_bytes() for path in sorted(arguments.corpus.glob("*.tflite"))}
+    models = load_models(arguments.corpus)
     end = time.monotonic() + 60 * arguments.minutes
     counts: collections.Counter = collections.Counter()
     findings: dict[str, str] = {}
@@ -63,6 +63,15 @@ def main() -> int:
           + ", ".join(f"{n} {'accepted' if stage == 'ok' else f'refused at {stage}'}"
                       for stage, n in sorted(counts.items()) if stage != "finding"), flush=True)
     return 1 if findings else 0
+
+
+def load_models(folder: pathlib.Path) -> dict[str, bytes]:
+    """The plain models of a folder, and what convert() makes of them today: names end in .plain.tflite and .trainable.tflite."""
+    models = {path.name: path.read_bytes() for path in sorted(folder.glob("*.plain.tflite"))}
+    for name, data in list(models.items()):
+        loss = "mean_squared_error" if name.startswith("mse") else "sparse_categorical_crossentropy"
+        models[name.replace(".plain.", ".trainable.")] = stages.converted(data, loss=loss).data
+    return models
 
 
 def warm_up() -> None:
@@ -131,7 +140,7 @@ def run_again(paths: list[pathlib.Path]) -> int:
     for path in paths:
         data = path.read_bytes()
         if path.suffix == ".weights":
-            model = (CORPUS / path.name.split(".", 1)[1].removesuffix(".weights")).read_bytes()
+            model = load_models(CORPUS)[path.name.split(".", 1)[1].removesuffix(".weights")]
             outcome, is_finding = in_child(lambda: stages.run_record(model, data))
         else:
             outcome, is_finding = in_child(lambda: stages.run_model(data, "train" in path.name))

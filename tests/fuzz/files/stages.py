@@ -20,7 +20,7 @@ def run_model(data: bytes, is_trainable: bool) -> str:
     arena.smallest_bytes = lambda model, enough: enough  # measured in processes of its own: too slow here
     stage = "load"
     try:
-        model = tp.TrainableModel(data) if is_trainable else _converted(data)
+        model = tp.TrainableModel(data) if is_trainable else converted(data)
         stage = "describe"
         describe.print_inspection(model, lambda text: None)
         describe.as_dict(model)
@@ -72,10 +72,10 @@ def _batch(data: bytes) -> int:
     return shape[0] if shape and 1 <= shape[0] <= 64 else 1
 
 
-def _converted(data: bytes) -> tp.TrainableModel:
+def converted(data: bytes, **options) -> tp.TrainableModel:
     """All layers trained, or the last one: some models have ops without a gradient below it."""
     batch = _batch(data)
     try:
-        return tp.convert(data, batch_size=batch)
+        return tp.convert(data, batch_size=batch, **options)
     except ModelError:
-        return tp.convert(data, trainable_layers=1, batch_size=batch)
+        return tp.convert(data, trainable_layers=1, batch_size=batch, **options)
