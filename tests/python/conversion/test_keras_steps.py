@@ -60,3 +60,18 @@ def test_differences_and_quotients_of_branches():
     keras_model = keras.Model(x, layers.Dense(2)(layers.Add()([shifted, keras.ops.divide(gated, 3.0)])))
     for batch in (1, 3):
         assert_step_is_keras_step(keras_model, batch=batch)
+
+
+def test_training_goes_through_a_prelu_whose_alpha_is_frozen():
+    import keras
+
+    layers = keras.layers
+    keras_model = keras.Sequential([
+        keras.Input((6, 6, 2)), layers.Conv2D(3, 3, bias_initializer="normal"),
+        layers.PReLU(alpha_initializer="normal", shared_axes=[1, 2]), layers.Conv2D(3, 3),
+        layers.PReLU(alpha_initializer="normal"), layers.Flatten(), layers.Dense(2),
+    ])
+    for layer in keras_model.layers:
+        layer.trainable = not isinstance(layer, layers.PReLU)
+    model = assert_step_is_keras_step(keras_model)
+    assert "PRELU" in [op.kind for op in model.graph.ops]

@@ -114,6 +114,13 @@ def test_fused_activations_without_a_gradient(case, kind, options):
     assert "is int8" in case.problem(kind, inputs[:-1] + [case.computed(1, 2, 2, 4, dtype=INT8)], y)
 
 
+def test_prelu_with_a_computed_alpha(case):
+    x, y = case.computed(1, 4), case.computed(1, 4)
+    assert case.problem("PRELU", [x, case.weights(4)], y) is None
+    assert "its alpha is computed" in case.problem("PRELU", [x, case.computed(4)], y)
+    assert "is int8" in case.problem("PRELU", [case.computed(1, 4, dtype=INT8), case.weights(4)], y)
+
+
 def test_division_by_what_is_computed_has_no_fused_activation(case):
     x, y, constant = case.computed(1, 4), case.computed(1, 4), case.weights(1, 4)
     plain, relu = (builtin_options("DivOptions", fusedActivationFunction=activation) for activation in (0, 1))

@@ -58,6 +58,22 @@ def test_activations(kind):
               lambda probe, raw=raw: probe.op(kind, [probe.input], probe.values.shape, raw), function, generator)
 
 
+def test_prelu():
+    import tensorflow as tf
+
+    for generator in each_configuration("PRELU"):
+        values = random_map(generator, int(generator.integers(2, 5)))
+        values[generator.random(values.shape) < 0.1] = 0  # where Keras has no gradient
+        shape = [1 if generator.random() < 0.5 else size for size in values.shape[1:]]
+        alpha = generator.normal(size=shape).astype(np.float32)
+
+        def build(probe, alpha=alpha):
+            # The probe's layer is linear, so that zeros come through it as zeros.
+            return probe.op("PRELU", [probe.input, probe.constant(alpha)], probe.values.shape)
+
+        check(values, build, lambda x, a=alpha: tf.nn.relu(x) - a * tf.nn.relu(-x), generator)
+
+
 def test_softmax_inside_a_graph():
     import tensorflow as tf
 

@@ -10,6 +10,7 @@ from tflm_tinyprop.conversion.rules.elementwise import AddRule, DivRule, MulRule
 from tflm_tinyprop.conversion.rules.fully_connected import FullyConnectedRule
 from tflm_tinyprop.conversion.rules.mean import MeanRule, SumRule
 from tflm_tinyprop.conversion.rules.pool_2d import AveragePool2DRule, MaxPool2DRule
+from tflm_tinyprop.conversion.rules.prelu import PreluRule
 from tflm_tinyprop.conversion.rules.rearrange import ConcatenationRule, PadRule, ReshapeRule, TransposeRule
 from tflm_tinyprop.conversion.rules.reduce_max import ReduceMaxRule
 from tflm_tinyprop.conversion.rules.resize import ResizeBilinearRule, ResizeNearestNeighborRule
@@ -32,7 +33,7 @@ RULES: dict[str, Rule] = {
         SliceRule(), StridedSliceRule(), SplitRule(), SplitVRule(), UnpackRule(), PackRule(),
         *(ActivationRule(kind) for kind in ("RELU", "RELU6", "TANH", "LOGISTIC", "ELU")),
         *(ActivationRule(kind, needs_input=True) for kind in ("LEAKY_RELU", "HARD_SWISH")),
-        SoftmaxRule(),
+        PreluRule(), SoftmaxRule(),
     )
 }
 

@@ -34,8 +34,17 @@ def emit_fused(graph: Graph, request: GradientRequest) -> None:
         _append(graph, request, request.op.outputs[0], code, 0.0)
 
 
+def mask_by_relu(graph: Graph, gate: int, delta: int, reference: int) -> None:
+    """Sets delta to zero where the reference is not above zero, in place."""
+    _append_op(graph, gate, delta, reference, _CODES["relu"], 0.0)
+
+
 def _append(graph: Graph, request: GradientRequest, reference: int, code: int, slope: float) -> None:
+    _append_op(graph, request.shared.gate, request.delta, reference, code, slope)
+
+
+def _append_op(graph: Graph, gate: int, delta: int, reference: int, code: int, slope: float) -> None:
     graph.ops.append(Op(
-        kind=options.ACTIVATION_GRAD, is_custom=True, inputs=[request.delta, reference, request.shared.gate], outputs=[],
+        kind=options.ACTIVATION_GRAD, is_custom=True, inputs=[delta, reference, gate], outputs=[],
         custom_options=options.ActivationGradOptions(code, slope).pack(),
     ))
