@@ -33,7 +33,8 @@ api::Status Run(int channels, int ConvAxis::*field, bool is_vertical) {
   Resize(&op, "weights", {units, 1, 1, channels});
   Resize(&op, "input delta", {1, 1, 1, channels});
   ConvAxis down = {1, 1, 1, 1, 1, 0}, across = down;
-  (is_vertical ? down : across).*field = 65535;
+  ConvAxis& axis = is_vertical ? down : across;  // gcc 12 would assign to a copy of (is_vertical ? down : across)
+  axis.*field = 65535;
   SetWindow(&op, down, across);
   OpRun run(&op);
   return run.Prepare() == api::kOk ? run.Invoke() : api::kError;

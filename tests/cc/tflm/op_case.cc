@@ -221,7 +221,7 @@ void* OpRun::Allocate(FakeMicroContext* context, size_t bytes) {
 
 host_abi::TfLiteStatus OpRun::RequestScratch(FakeMicroContext* context, size_t bytes, int* index) {
   OpRun& run = *context->run;
-  if (run.planned_) return host_abi::kTfLiteError;
+  if (run.planned_ || run.arena_is_full_) return host_abi::kTfLiteError;
   *index = static_cast<int>(run.scratch_.size());
   run.scratch_.emplace_back(bytes);
   return host_abi::kTfLiteOk;

@@ -95,6 +95,8 @@ class OpRun {
 
   api::Status Prepare();
   api::Status Invoke();
+  size_t scratch_requests() const { return scratch_.size(); }
+  void FillArena() { arena_is_full_ = true; }  // requests for scratch memory fail
   void Reset() { op_->registration->reset(&context_, node_.user_data); }
 
  private:
@@ -118,7 +120,7 @@ class OpRun {
   FakeMicroContext fake_ = {};
   api::Context context_ = {};
   api::Node node_ = {};
-  bool planned_ = false;
+  bool planned_ = false, arena_is_full_ = false;
 };
 
 // Options as a file holds them, of the latest version or an older one.

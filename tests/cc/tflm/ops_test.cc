@@ -132,6 +132,18 @@ TEST_CASE("Prepare refuses every single fault") {
   });
 }
 
+TEST_CASE("an op that needs scratch memory says so in Prepare if there is none") {
+  std::set<std::string> with_scratch;
+  ForEachCase(20, [&with_scratch](OpCase& op, Random&) {
+    OpRun run(&op), full(&op);
+    REQUIRE(run.Prepare() == api::kOk);
+    full.FillArena();
+    CHECK(QuietPrepare(&full) == (run.scratch_requests() == 0 ? api::kOk : api::kError));
+    if (run.scratch_requests() > 0) with_scratch.insert(op.name);
+  });
+  CHECK(with_scratch == std::set<std::string>{"Conv2DGrad", "DepthwiseConv2DGrad", "TransposeConvGrad"});
+}
+
 TEST_CASE("whatever the options say, an op that Prepare accepts stays inside its tensors") {
   ForEachCase(300, [](OpCase& op, Random& random) {
     for (size_t at = 4; at + 1 < op.options.size(); at += 2) {
