@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+import stateful_models
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import HostError
@@ -90,6 +91,9 @@ def test_an_op_refuses_to_write_into_a_constant(model, position, message):
         session.Session(write_graph(graph), model.sufficient_arena_bytes)
 
 
+STATEFUL = {"lstm": (stateful_models.lstm, stateful_models.lstm_outputs), "svdf": (stateful_models.svdf, stateful_models.svdf_outputs),
+            "delayed": (stateful_models.delayed, stateful_models.delayed_outputs)}
+
 _TRAIN = """
 import json, sys
 import numpy as np
@@ -101,6 +105,13 @@ for name in ("dense", "convolutional"):
     trainer = tp.Trainer(tp.load(f"{sys.argv[1]}/{name}.tflite"))
     history = trainer.fit(data["x"], data["y"], epochs=3, learning_rate=0.05, seed=0, verbose=False)
     results[name] = {"skip_rate": history.history["skip_rate"], "weights": [w.tolist() for w in trainer.get_weights()]}
+for name in ("lstm", "svdf", "delayed"):
+    x = np.load(f"{sys.argv[1]}/{name}.npz")["x"]
+    for mode in ("reset", "kept"):
+        trainer = tp.Trainer(tp.load(f"{sys.argv[1]}/{name}-{mode}.tflite"))
+        parts = [trainer.predict(x), trainer.predict_stream(x[:2]), trainer.predict_stream(x[2:])]
+        trainer.reset_state()
+        results[f"{name}-{mode}"] = [part.tolist() for part in (*parts, trainer.predict_stream(x))]
 print(json.dumps(results))
 """
 
@@ -112,7 +123,7 @@ def wheel_results(tmp_path_factory):
     assert folder, "TINYPROP_TFLM_WHEELS is not set to the folder of unpacked wheels; run `make test`"
     path = tmp_path_factory.mktemp("wheels")
     _write_trainings(path)
-    results = {}
+    results = {"folder": path}
     for version in WHEELS:
         package = pathlib.Path(tp.__file__).resolve().parents[1]
         run = subprocess.run(
@@ -139,6 +150,23 @@ def _write_trainings(path: pathlib.Path) -> None:
     tp.convert(zoo.conv1d(classes=3, window=32, channels=3)).save(path / "convolutional.tflite")
     x = generator.normal(size=(100, 32, 3)).astype(np.float32)
     np.savez(path / "convolutional.npz", x=x, y=x.mean(axis=1).argmax(axis=1))
+    for name, (make, _) in STATEFUL.items():
+        for mode in ("reset", "kept"):
+            model = tp.convert(make(), trainable_layers=["last"], loss="mean_squared_error", stateful=mode == "kept")
+            model.save(path / f"{name}-{mode}.tflite")
+        np.savez(path / f"{name}.npz", x=generator.normal(size=(5, *model.inputs[0].shape[1:])).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", STATEFUL)
+@pytest.mark.parametrize("version", WHEELS)
+def test_every_wheel_resets_and_keeps_state(wheel_results, version, name):
+    make, outputs = STATEFUL[name]
+    x = np.load(wheel_results["folder"] / f"{name}.npz")["x"]
+    for mode in ("reset", "kept"):
+        whole, first, second, again = wheel_results[version][f"{name}-{mode}"]
+        expected = outputs(make(), x, is_stream=mode == "kept")[1]
+        for actual in (whole, first + second, again):
+            np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["dense", "convolutional"])
