@@ -9,7 +9,6 @@ from tflm_tinyprop.format.metadata import TrainingMetadata
 from tflm_tinyprop.format.sample_status import SampleStatus
 from tflm_tinyprop.training.steps import PADDING, StepResults
 
-
 NO_CLASS = -1
 
 

@@ -22,6 +22,7 @@ import time
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import flatbuffers  # noqa: F401  before the forks
+
 import tflm_tinyprop as tp
 from files import mutate, stages
 from tflm_tinyprop.format import weight_record

@@ -7,9 +7,8 @@ import pytest
 import tflm_tinyprop as tp
 from tflm_tinyprop.errors import ConfigError, ModelError
 from tflm_tinyprop.format import options
-from tflm_tinyprop.format.graph import builtin_options, read_graph, write_graph
 from tflm_tinyprop.format.graph import Op as GraphOp
-from tflm_tinyprop.format.graph import Tensor
+from tflm_tinyprop.format.graph import Tensor, builtin_options, read_graph, write_graph
 from tflm_tinyprop.models.tiny_models import dense_classifier
 
 SOFTMAX_LOSSES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
