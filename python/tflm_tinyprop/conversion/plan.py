@@ -106,6 +106,7 @@ def _plan(source: SourceModel, layers: list[Layer], frame: TrainingPlan, trainab
     moved = _downstream(graph, chosen_ops)
     backward = _backward_path(graph, moved, frame.loss_input)
     _check_path(graph, layers, backward)
+    _check_reached(chosen, backward)
     _check_batch_axis(graph, layers, backward, frame.batch_size)
     _check_shared(graph, chosen)
     check_not_trained_through(graph, moved)
@@ -193,8 +194,20 @@ def _backward_path(graph: Graph, moved: set[int], loss_input: int) -> list[int]:
         if not any(t in wanted for t in op.outputs) or not any(t in moved for t in op.outputs):
             continue
         path.append(index)
-        wanted.update(t for t in op.inputs if t in moved)
+        # Not through what has no derivative: the condition of a SELECT_V2.
+        handed = RULES[op.kind].data_inputs(op) if op.kind in RULES else op.inputs
+        wanted.update(t for t in handed if t in moved)
     return path
+
+
+def _check_reached(chosen: list[Layer], path: list[int]) -> None:
+    """The loss may depend on a layer and still have no gradient there."""
+    for layer in chosen:
+        if layer.operator not in path:
+            raise _CannotTrain(
+                f"no gradient reaches layer '{layer.name}' ({layer.op.kind}): the loss depends on it by comparisons only; "
+                "leave it frozen, or build the model without them"
+            )
 
 
 def _check_path(graph: Graph, layers: list[Layer], path: list[int]) -> None:

@@ -78,6 +78,37 @@ def test_slice():
         check(values, build, lambda x, b=begin, s=size: tf.slice(x, b, s), generator)
 
 
+def test_gather():
+    import tensorflow as tf
+
+    for generator in each_configuration("GATHER", COUNT):
+        values = random_map(generator, int(generator.integers(2, 4)))
+        axis = int(generator.integers(1, values.ndim))
+        indices = generator.integers(0, values.shape[axis], generator.integers(1, 5, int(generator.integers(0, 3)))).astype(INT)
+
+        def build(probe, axis=axis, indices=indices):
+            shape = np.take(probe.values, indices, axis).shape
+            raw = builtin_options("GatherOptions", axis=axis if axis % 2 else axis - probe.values.ndim)
+            return probe.op("GATHER", [probe.input, probe.constant(indices)], shape, raw)
+
+        check(values, build, lambda x, a=axis, i=indices: tf.gather(x, i, axis=a), generator)
+
+
+def test_reverse():
+    import tensorflow as tf
+
+    for generator in each_configuration("REVERSE_V2", COUNT):
+        values = random_map(generator)
+        # TFLM reverses axes side by side only.
+        axes = list(range(int(generator.integers(1, 4)), 4))[: int(generator.integers(1, 4))]
+
+        def build(probe, axes=axes):
+            return probe.op("REVERSE_V2", [probe.input, probe.constant(np.array(axes, INT))], probe.values.shape,
+                            builtin_options("ReverseV2Options"))
+
+        check(values, build, lambda x, a=axes: tf.reverse(x, a), generator)
+
+
 def chosen(generator, parts: int) -> list[int]:
     """Some of the parts, or all of them."""
     if generator.random() < 0.5:
@@ -206,3 +237,15 @@ def test_what_a_strided_slice_refuses():
     assert "its strides tensor is computed" in problem(begin, computed)
     for mask in ("ellipsisMask", "newAxisMask", "offset"):
         assert "an ellipsis, a new axis or an offset" in problem(begin, ones, **{mask: 1})
+
+
+def test_what_gather_and_reverse_refuse():
+    case = Case()
+    x, y, computed = case.computed(2, 4), case.computed(2, 1), case.computed(1, dtype=np.dtype(INT))
+    indices, raw = case.constant(np.array([1], INT)), builtin_options("GatherOptions", axis=1)
+    assert case.problem("GATHER", [x, indices], y, raw) is None
+    assert "its indices tensor is computed" in case.problem("GATHER", [x, computed], y, raw)
+    batched = builtin_options("GatherOptions", axis=1, batchDims=1)
+    assert "it has batch dimensions" in case.problem("GATHER", [x, indices], y, batched)
+    assert case.problem("REVERSE_V2", [x, indices], x) is None
+    assert "its axes are computed" in case.problem("REVERSE_V2", [x, computed], x)

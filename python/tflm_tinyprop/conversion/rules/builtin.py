@@ -37,6 +37,12 @@ def add(graph: Graph, a: int, b: int, name: str) -> int:
     return _append(graph, "ADD", [a, b], graph.tensors[a].shape, name, builtin_options("AddOptions"))
 
 
+def subtract(graph: Graph, a: int, b: int, name: str) -> int:
+    """With broadcasting."""
+    shape = np.broadcast_shapes(graph.tensors[a].shape, graph.tensors[b].shape)
+    return _append(graph, "SUB", [a, b], shape, name, builtin_options("SubOptions"))
+
+
 def multiply(graph: Graph, a: int, b: int, name: str) -> int:
     """With broadcasting."""
     shape = np.broadcast_shapes(graph.tensors[a].shape, graph.tensors[b].shape)
@@ -51,6 +57,26 @@ def divide(graph: Graph, a: int, b: int, name: str) -> int:
 
 def negate(graph: Graph, tensor: int, name: str) -> int:
     return _append(graph, "NEG", [tensor], graph.tensors[tensor].shape, name, builtin_options("NegOptions"))
+
+
+def compare(graph: Graph, kind: str, a: int, b: int, name: str) -> int:
+    """GREATER_EQUAL or another comparison, a bool tensor; with broadcasting."""
+    shape = np.broadcast_shapes(graph.tensors[a].shape, graph.tensors[b].shape)
+    output = graph.add_tensor(Tensor(f"tinyprop/{name}", shape, np.dtype(np.bool_)))
+    options = "".join(word.capitalize() for word in kind.split("_"))
+    graph.ops.append(Op(kind, [a, b], [output], raw=builtin_options(f"{options}Options")))
+    return output
+
+
+def select(graph: Graph, condition: int, a: int, b: int, name: str) -> int:
+    """Elements of a where the condition holds, else of b; with broadcasting."""
+    shape = np.broadcast_shapes(*(graph.tensors[t].shape for t in (condition, a, b)))
+    return _append(graph, "SELECT_V2", [condition, a, b], shape, name, builtin_options("SelectV2Options"))
+
+
+def reverse(graph: Graph, tensor: int, axes: Sequence[int], name: str) -> int:
+    axis_tensor = _integers(graph, f"{name}/axes", axes)
+    return _append(graph, "REVERSE_V2", [tensor, axis_tensor], graph.tensors[tensor].shape, name, builtin_options("ReverseV2Options"))
 
 
 def transpose(graph: Graph, tensor: int, permutation: Sequence[int], name: str) -> int:

@@ -1,10 +1,11 @@
-"""ADD, SUB, MUL and DIV, with broadcasting and fused activations."""
+"""ADD, SUB, MUL, DIV and SQUARED_DIFFERENCE, with broadcasting and fused activations."""
 
 from __future__ import annotations
 
 from tflm_tinyprop.conversion.rules import builtin
 from tflm_tinyprop.conversion.rules.activation import emit_fused
 from tflm_tinyprop.conversion.rules.base import GradientRequest, Rule, activation_problem, fused_activation
+from tflm_tinyprop.conversion.rules.functions import scaled
 from tflm_tinyprop.format import options
 from tflm_tinyprop.format.graph import Graph, Op
 
@@ -51,6 +52,19 @@ class SubRule(_BinaryRule):
 
     def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
         return builtin.negate(graph, request.delta, f"{request.name}/negated") if position else request.delta
+
+
+class SquaredDifferenceRule(_BinaryRule):
+    """y = (a - b)^2:  da = 2 (a - b) dy = -db"""
+
+    kind = "SQUARED_DIFFERENCE"
+    gradient = "SUB, MUL, SUM (broadcast)"
+
+    def _partial(self, graph: Graph, request: GradientRequest, position: int, last: bool) -> int:
+        a, b, name = *request.op.inputs[:2], f"{request.name}/input_delta_{position}"
+        operands = (b, a) if position else (a, b)
+        difference = builtin.subtract(graph, *operands, f"{name}/difference")
+        return scaled(graph, builtin.multiply(graph, request.delta, difference, f"{name}/product"), 2, name)
 
 
 class MulRule(_BinaryRule):

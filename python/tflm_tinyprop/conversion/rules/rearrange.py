@@ -44,6 +44,24 @@ class TransposeRule(Rule):
         return [(x, builtin.transpose(graph, request.delta, inverse.tolist(), f"{request.name}/input_delta"))]
 
 
+class ReverseRule(Rule):
+    """The gradient is reversed again."""
+
+    kind = "REVERSE_V2"
+    gradient = "REVERSE_V2"
+    note = "constant axes"
+
+    def problem(self, graph: Graph, op: Op) -> str | None:
+        if not graph.tensors[op.inputs[1]].is_constant:
+            return "its axes are computed; only constant axes have a gradient"
+        return float_problem(graph, op, positions=(0,))
+
+    def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
+        x, axes = (request.op.inputs[position] for position in (0, 1))
+        axes = graph.tensors[axes].array().reshape(-1).tolist()
+        return [(x, builtin.reverse(graph, request.delta, axes, f"{request.name}/input_delta"))]
+
+
 def permutation(graph: Graph, op: Op) -> list[int]:
     """Of a TRANSPOSE with a constant one: axis i of its output is axis permutation[i] of its input."""
     return [int(axis) for axis in graph.tensors[op.inputs[1]].array().reshape(-1)]

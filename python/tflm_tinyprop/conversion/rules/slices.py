@@ -1,4 +1,4 @@
-"""SLICE and STRIDED_SLICE:  y is a part of x; the gradient of the rest is zero."""
+"""SLICE, STRIDED_SLICE and GATHER:  y is a part of x; the gradient of the rest is zero."""
 
 from __future__ import annotations
 
@@ -62,6 +62,30 @@ class StridedSliceRule(Rule):
                 delta = scatter_add(graph, request.shared.gate, delta, axis, shape[axis], taken[:, None], f"{name}_{axis}")
                 begin[axis] = 0
         return [(x, _pad_to(graph, delta, begin, shape, name))]
+
+
+class GatherRule(Rule):
+    """Slices by their indices; of one that is taken several times the gradients are added."""
+
+    kind = "GATHER"
+    gradient = f"{options.SCATTER_ADD}, RESHAPE (indices of another rank than 1)"
+    note = "constant indices, no batch dimensions"
+
+    def problem(self, graph: Graph, op: Op) -> str | None:
+        problem = _computed(graph, op, {1: "indices"}) or float_problem(graph, op, positions=(0,))
+        if problem is None and int(op.options.batchDims):
+            problem = "it has batch dimensions; only a GATHER without them has a gradient"
+        return problem
+
+    def emit(self, graph: Graph, request: GradientRequest) -> list[tuple[int, int]]:
+        x, name = request.op.inputs[0], f"{request.name}/input_delta"
+        shape = graph.tensors[x].shape
+        axis, indices = int(request.op.options.axis) % len(shape), _integers(graph, request.op.inputs[1])
+        taken, delta = (*shape[:axis], len(indices), *shape[axis + 1 :]), request.delta
+        if graph.tensors[delta].shape != taken:
+            delta = builtin.reshape(graph, delta, taken, f"{request.name}/delta")
+        taps = np.array(indices)[:, None]
+        return [(x, scatter_add(graph, request.shared.gate, delta, axis, shape[axis], taps, name))]
 
 
 class _Part(NamedTuple):
