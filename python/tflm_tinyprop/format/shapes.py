@@ -287,6 +287,24 @@ def _select(op: OpView) -> None:
     op.expect_output(x)
 
 
+def _select_v2(op: OpView) -> None:
+    shape = op.input(1)
+    for other in (op.input(0), op.input(2)):
+        rank = max(len(shape), len(other))
+        a, b = ((1,) * (rank - len(s)) + s for s in (shape, other))
+        require(all(m == n or 1 in (m, n) for m, n in zip(a, b, strict=True)), f"chooses among shapes {shape} and {other}")
+        shape = tuple(max(m, n) for m, n in zip(a, b, strict=True))
+    op.expect_output(shape)
+
+
+def _reverse(op: OpView) -> None:
+    x, axes = op.input(0), op.constant(1)
+    if axes is not None:
+        at = {_axis(axis, len(x)) for axis in axes}
+        require(len(at) == len(axes), f"reverses axes {axes}")
+    op.expect_output(x)
+
+
 def _batch_matmul(op: OpView) -> None:
     a, b = op.input(0), op.input(1)
     require(len(a) >= 2 and len(b) >= 2, f"multiplies shapes {a} and {b}")
@@ -373,6 +391,8 @@ _RULES: dict[str, tuple[Callable[[OpView], None], int, int, int]] = {
     "TILE": (_tile, 2, 2, 1),
     "FILL": (_fill, 2, 2, 1),
     "SELECT": (_select, 3, 3, 1),
+    "SELECT_V2": (_select_v2, 3, 3, 1),
+    "REVERSE_V2": (_reverse, 2, 2, 1),
     "BATCH_MATMUL": (_batch_matmul, 2, 2, 1),
     "PACK": (_pack, 1, _MANY, 1),
     "UNPACK": (_unpack, 1, 1, _MANY),

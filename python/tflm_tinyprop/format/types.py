@@ -28,15 +28,15 @@ _OTHER_OUTPUT = {
 _INDEX_INPUTS = {
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "RESHAPE", "EXPAND_DIMS", "PAD", "PADV2", "TRANSPOSE",
                      "RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR", "ARG_MAX", "ARG_MIN", "GATHER"), (1,)),
-    **dict.fromkeys(("SPLIT", "TRANSPOSE_CONV", "FILL", "SELECT"), (0,)), "STRIDED_SLICE": (1, 2, 3), "SLICE": (1, 2),
-    **dict.fromkeys(("BROADCAST_TO", "TILE"), (1,)), "SPLIT_V": (1, 2),
+    **dict.fromkeys(("SPLIT", "TRANSPOSE_CONV", "FILL", "SELECT", "SELECT_V2"), (0,)), "STRIDED_SLICE": (1, 2, 3), "SLICE": (1, 2),
+    **dict.fromkeys(("BROADCAST_TO", "TILE", "REVERSE_V2"), (1,)), "SPLIT_V": (1, 2),
 }
 _INDEX_TYPES = {
-    **dict.fromkeys(("SLICE", "BROADCAST_TO", "TILE", "FILL", "SPLIT_V"), (_INT32, _INT64)), "SELECT": (np.dtype(np.bool_),),
+    **dict.fromkeys(("SLICE", "BROADCAST_TO", "TILE", "FILL", "SPLIT_V"), (_INT32, _INT64)), **dict.fromkeys(("SELECT", "SELECT_V2"), (np.dtype(np.bool_),)),
 }
 # Kinds that only move values: they need no scale.
 _MOVES = ("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "PAD", "PADV2", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK",
-          "BROADCAST_TO", "TILE", "FILL", "SELECT",
+          "BROADCAST_TO", "TILE", "FILL", "SELECT", "SELECT_V2", "REVERSE_V2",
           "TRANSPOSE", "SHAPE", "CAST", "ARG_MAX", "ARG_MIN", "RESIZE_NEAREST_NEIGHBOR", "GATHER")
 
 
