@@ -126,6 +126,22 @@ class Fuser:
                     paths[0].ops[0].outputs = list(op.outputs)
                     self._remove([op])
 
+    def reshapes(self) -> None:
+        """One reshape behind another becomes one, and none if nothing is left to do: between one-dimensional convolutions."""
+        for op in list(self.graph.ops):
+            before = next((other for other in self.graph.ops if op.inputs[0] in other.outputs), None)
+            if op.kind not in _RESHAPES or before is None or before.kind not in _RESHAPES:
+                continue
+            tensors, source = self.graph.tensors, before.inputs[0]
+            if tensors[source].shape == tensors[op.outputs[0]].shape and op.outputs[0] not in self.graph.outputs:
+                for reader in self._readers(op.outputs[0]):
+                    reader.inputs = [source if t == op.outputs[0] else t for t in reader.inputs]
+                self._remove([op])
+            elif op.kind == "RESHAPE":
+                op.inputs[0] = source
+            if not self._readers(before.outputs[0]) and before.outputs[0] not in self.graph.outputs:
+                self._remove([before])
+
     def batch_norms(self) -> None:
         """Folds batch normalisations into the layer before: W' = s W, b' = s b + t, for y = s (W x + b) + t.
 

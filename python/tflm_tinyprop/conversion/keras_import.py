@@ -233,6 +233,7 @@ def _fuse(graph: Graph, origins: dict[int, Origin], weights: Sequence[KerasWeigh
     if batch_norm == "fold":
         fuser.batch_norms()
     fuser.activations()
+    fuser.reshapes()
 
 
 def _name_inputs_and_outputs(graph: Graph, model) -> None:

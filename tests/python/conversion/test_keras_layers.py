@@ -233,3 +233,12 @@ def test_a_layer_that_tflite_does_not_have(keras):
                               keras.layers.Dense(2)])
     with pytest.raises(ModelError, match=r"cannot convert Keras model.*no counterpart of '.*inverse.*' \(Erfinv\)"):
         tp.convert(model)
+
+
+def test_no_reshapes_between_one_dimensional_convolutions(keras):
+    """Keras takes the fourth dimension away behind each, and puts it back in front of the next."""
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((12, 3)), layers.Conv1D(4, 3, activation="relu"), layers.Conv1D(5, 3),
+                              layers.BatchNormalization(), layers.ReLU(), layers.SeparableConv1D(3, 2), layers.Flatten()])
+    kinds = [op.kind for op in read_source(model).graph.ops]
+    assert kinds == ["RESHAPE", "CONV_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "RESHAPE"]
