@@ -84,10 +84,12 @@ def test_state_inside_an_op_is_refused(kind, stateful):
     refused(hidden_state(kind), f"op {kind} .'model/delayed/output'. keeps state inside itself", stateful=stateful)
 
 
-@pytest.mark.parametrize(("make", "name"), [
-    (lambda: models.lstm(), "model/lstm/hidden"), (lambda: models.svdf(), "model/svdf/state"), (lambda: models.delayed(), "memory"),
-])
-def test_state_that_samples_of_a_batch_would_share_is_refused(make, name):
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: models.lstm(), "'model/lstm/output'. has a state of shape .1, 4. for 2 samples"),
+    (lambda: models.svdf(), "'model/svdf/output'. has a state of shape .1, 20."),
+    (lambda: models.delayed(), "state 'memory' has the shape .*would share it; convert with batch_size=1"),
+], ids=["lstm", "svdf", "resource"])
+def test_state_that_samples_of_a_batch_would_share_is_refused(make, message):
     def to_batch_of_two(graph: Graph) -> None:
         for t in graph.tensors:
             if not t.is_variable and not t.is_constant and t.shape[:1] == (1,):
@@ -100,8 +102,7 @@ def test_state_that_samples_of_a_batch_would_share_is_refused(make, name):
             if op.kind in ("READ_VARIABLE", "MEAN"):
                 graph.tensors[op.outputs[0]].shape = (1, FEATURES)
 
-    refused(changed(make(), to_batch_of_two), f"state '{name}' has the shape .*would share it; convert with batch_size=1",
-            batch_size=2)
+    refused(changed(make(), to_batch_of_two), message, batch_size=2)
 
 
 def test_a_variable_with_data_is_refused():

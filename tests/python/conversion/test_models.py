@@ -131,7 +131,7 @@ def test_weights_go_back_to_keras_or_the_error_says_why(case):
 
 # TensorFlow's side ----------------------------------------------------------------------------------
 
-def sample_off_the_kinks(model, loss, generator, draws: int = 12):
+def sample_off_the_kinks(model, loss, generator, draws: int = 60):
     """Of several samples the one whose activations stay farthest from where a ReLU has no derivative: there,
     rounding decides between two gradients, and among 100,000 activations one is always close."""
     graph = inference_graph(model.graph, model.training, {})

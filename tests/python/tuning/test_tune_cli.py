@@ -63,7 +63,7 @@ def test_without_a_trial_within_the_budget_nothing_is_written(run, tmp_path):
 @pytest.mark.parametrize(("arguments", "expected"), [
     (("tune", "m.tflite", "--data", "d.npz", "--budget", 1.5), "tune.budget: expected a number of at most 1, got 1.5"),
     (("tune", "m.tflite", "--data", "none.npz"), "cannot read none.npz"),
-    (("tune", "none.keras", "--data", "d.npz"), "cannot read none.keras"),
+    (("tune", "none.keras", "--data", "d.npz"), "cannot read the Keras model none.keras: no such file"),
     (("tune", "d.npz", "--data", "d.npz"), "not a .tflite"),
     (("tune", "m.tflite", "--data", "d.npz", "--storage", "d.npz"), "is not the journal of a search"),
     (("tune", "m.tflite", "--data", "d.npz", "--storage", "/proc/none/x"), "cannot write /proc/none/x"),
