@@ -61,12 +61,14 @@ class Reference:
     def _compare(self, graph: Graph, what: str, outputs: int | None = None) -> None:
         count = len(graph.outputs) if outputs is None else outputs
         session = _Tflm(graph, self._names)
-        for inputs, expected in zip(self._batches, self._expected, strict=True):
+        for scale, inputs, expected in zip(_SCALES, self._batches, self._expected, strict=True):
             actual = session.run(inputs)[:count]
             if len(actual) != len(expected):
                 raise ModelError(f"{self._source.name}: {what} has {len(actual)} outputs instead of {len(expected)}")
             differences = [difference(a, e) for a, e in zip(actual, expected, strict=True)]
             if max(differences, default=0.0) > max(TOLERANCE, 10 * self._amplified(inputs, expected)):
+                if scale > 1 and self._overflows(graph, inputs):
+                    continue
                 raise ModelError(
                     f"{self._source.name}: {what} does not compute what the source computes: outputs differ by "
                     f"{max(differences):.1e} of the largest. {self._first_difference(graph, inputs)}This is a fault of the "
@@ -81,6 +83,14 @@ class Reference:
             if np.issubdtype(x.dtype, np.floating) else x for x in inputs
         ]
         return max((difference(a, e) for a, e in zip(self._run(moved), expected, strict=True)), default=0.0)
+
+    def _overflows(self, graph: Graph, inputs: Arrays) -> bool:
+        """TFLite takes some functions apart: softplus is EXP, ADD, LOG, and infinite where Keras' is not.
+
+        Ops with a fused activation, even none, make an infinite value the largest finite one.
+        """
+        inner = _inner_tensors(graph, self._names, inputs).values()
+        return any(not np.isfinite(a).all() or np.abs(a).max(initial=0) == np.finfo(np.float32).max for a in inner)
 
     def _first_difference(self, graph: Graph, inputs: Arrays) -> str:
         """A sentence that names the first layer or op behind which nothing agrees with the source."""

@@ -86,6 +86,14 @@ def test_rounding_that_the_model_amplifies_is_not_a_difference(keras):
     tp.convert(model, loss="mse")
 
 
+def test_a_function_that_tflite_takes_apart_may_overflow_at_large_values(keras):
+    """softplus becomes EXP, ADD, LOG, which is infinite from 89 on; Keras' is not."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(8, name="a"), keras.layers.Activation("softplus"),
+                              keras.layers.Dense(2, name="b")])
+    tp.convert(model, loss="mse", trainable_layers=1)
+
+
 def test_keras_layers_are_as_they_were(network):
     calls = [layer.call for layer in network.layers]
     source = read_source(network)
@@ -199,3 +207,18 @@ def test_uint8_models(plain_tflite):
         tensor.raw.quantization.scale, tensor.raw.quantization.zeroPoint = np.array([0.5], np.float32), np.array([1])
     with pytest.raises(ModelError, match="quantized to uint8.*export it again with int8"):
         tp.convert(write_graph(graph), trainable_layers=1)
+
+
+def test_kernels_that_do_not_broadcast_so_far(keras):
+    model = keras.Sequential([keras.Input((4, 4, 8)), keras.layers.GroupNormalization(2), keras.layers.Flatten(),
+                              keras.layers.Dense(2)])
+    with pytest.raises(ModelError, match="over more than 4 dimensions; TFLM has no such kernel: build the model without"):
+        tp.convert(model, loss="mse", trainable_layers=1)
+
+
+def test_a_model_without_weights(plain_tflite):
+    graph = read_graph(plain_tflite)
+    graph.ops = [Op("RELU", [graph.inputs[0]], [graph.add_tensor(Tensor("y", (1, 8), np.dtype(np.float32)))])]
+    graph.outputs = [len(graph.tensors) - 1]
+    with pytest.raises(ModelError, match="no layer with weights: there is nothing to train"):
+        tp.convert(write_graph(graph))

@@ -9,7 +9,6 @@ A fold takes the graph and the op and returns the values of its output, or None 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -36,7 +35,7 @@ def fold_constants(graph: Graph) -> None:
             graph.tensors[op.outputs[0]].data = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
     if len(remaining) < len(graph.ops):
         graph.ops = remaining
-        _drop_unused_tensors(graph)
+        graph.drop_unused_tensors()
 
 
 def _known_output(graph: Graph, op: Op) -> np.ndarray | None:
@@ -57,25 +56,6 @@ def _known_output(graph: Graph, op: Op) -> np.ndarray | None:
         return None
     # So is a shape that the file states differently.
     return values.astype(output.dtype) if values is not None and values.shape == output.shape else None
-
-
-def _drop_unused_tensors(graph: Graph) -> None:
-    """Every tensor costs RAM on the device, and a constant flash."""
-    used = {*graph.inputs, *graph.outputs, *(t for op in graph.ops for t in (*op.inputs, *op.outputs))}
-    signatures = copy.deepcopy(graph.signature_defs or [])
-    entries = [entry for signature in signatures for entry in (*(signature.inputs or []), *(signature.outputs or []))]
-    used |= {int(entry.tensorIndex) for entry in entries}
-    kept = [index for index in range(len(graph.tensors)) if index in used]
-    new_index = {old: new for new, old in enumerate(kept)} | {-1: -1}
-    graph.tensors = [graph.tensors[index] for index in kept]
-    graph.inputs = [new_index[t] for t in graph.inputs]
-    graph.outputs = [new_index[t] for t in graph.outputs]
-    for op in graph.ops:
-        op.inputs = [new_index[t] for t in op.inputs]
-        op.outputs = [new_index[t] for t in op.outputs]
-    for entry in entries:
-        entry.tensorIndex = new_index[int(entry.tensorIndex)]
-    graph.signature_defs = signatures or None
 
 
 def _arrays(graph: Graph, op: Op) -> list[np.ndarray]:

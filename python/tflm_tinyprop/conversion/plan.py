@@ -78,9 +78,12 @@ def make_plan(
     """Checks the graph against what is asked of it. Raises ModelError with the layer at fault."""
     graph, loss = source.graph, Loss.of(loss)
     _check_shapes(graph, batch_size)
+    found = find_layers(graph, source.layer_names)
+    if not found:
+        raise ModelError("the model has no layer with weights: there is nothing to train")
     target = find_target(graph, loss, output, batch_size)
     loss_input = target.tensor
-    layers = [l for l in find_layers(graph, source.layer_names) if loss_input in _downstream(graph, {l.operator})]
+    layers = [l for l in found if loss_input in _downstream(graph, {l.operator})]
     if not layers:
         raise ModelError("the model has no layer with weights between its input and the loss")
     state = find_state(graph, batch_size)

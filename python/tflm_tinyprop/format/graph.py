@@ -182,14 +182,20 @@ class Graph:
     def drop_unused_tensors(self) -> dict[int, int]:
         """Removes tensors that nothing reads or writes, in place: each costs RAM on the device, and a constant flash.
 
-        The graph must have no signature. Returns the new index of every tensor that is kept.
+        Returns the new index of every tensor that is kept.
         """
-        used = {*self.inputs, *self.outputs, *(t for op in self.ops for t in (*op.inputs, *op.outputs))}
+        signatures = copy.deepcopy(self.signature_defs or [])
+        entries = [entry for signature in signatures for entry in (*(signature.inputs or []), *(signature.outputs or []))]
+        used = {*self.inputs, *self.outputs, *(t for op in self.ops for t in (*op.inputs, *op.outputs)),
+                *(int(entry.tensorIndex) for entry in entries)}
         kept = {old: new for new, old in enumerate(sorted(used - {-1}))}
         self.tensors = [self.tensors[t] for t in kept]
         self.inputs, self.outputs = [kept[t] for t in self.inputs], [kept[t] for t in self.outputs]
         for op in self.ops:
             op.inputs, op.outputs = [kept.get(t, -1) for t in op.inputs], [kept[t] for t in op.outputs]
+        for entry in entries:
+            entry.tensorIndex = kept[int(entry.tensorIndex)]
+        self.signature_defs = signatures or None
         return kept
 
     def producers(self) -> dict[int, int]:

@@ -25,6 +25,10 @@ class Misfit(ValueError):
     """An op's tensors or options contradict each other; the text goes behind its name."""
 
 
+class BeyondTflm(Misfit):
+    """What the op does is sound, but not what TFLM's kernel does."""
+
+
 class OpView:
     """An op with its tensors in reach."""
 
@@ -161,7 +165,8 @@ def broadcast(a: Shape, b: Shape) -> Shape:
     rank = max(len(a), len(b))
     long_a, long_b = ((1,) * (rank - len(s)) + s for s in (a, b))
     require(all(m == n or 1 in (m, n) for m, n in zip(long_a, long_b, strict=True)), f"has inputs of shapes {a} and {b}")
-    require(a == b or rank <= MOST_BROADCAST_DIMENSIONS, f"spreads shapes {a} and {b} over more than {MOST_BROADCAST_DIMENSIONS} dimensions")
+    if a != b and rank > MOST_BROADCAST_DIMENSIONS:
+        raise BeyondTflm(f"spreads shapes {a} and {b} over more than {MOST_BROADCAST_DIMENSIONS} dimensions")
     return tuple(max(m, n) for m, n in zip(long_a, long_b, strict=True))
 
 
@@ -426,4 +431,6 @@ def check_rule(graph, op, source: str, rule: Callable[[OpView], None], fewest: i
         rule(view)
     except Misfit as error:
         name = graph.tensors[op.outputs[0]].name if op.outputs else ""
-        raise ModelError(f"{source}: op {op.kind} ('{name}') {error}; the file is damaged: export it again") from None
+        remedy = ("TFLM has no such kernel: build the model without this layer" if isinstance(error, BeyondTflm)
+                  else "the file is damaged: export it again")
+        raise ModelError(f"{source}: op {op.kind} ('{name}') {error}; {remedy}") from None
