@@ -13,17 +13,17 @@ enum class ElementType : uint8_t { kOther, kFloat32, kInt32, kInt8, kUint8, kInt
 
 // The type of a tensor whose elements are T in C++.
 template <typename T>
-constexpr ElementType kElementTypeOf = ElementType::kOther;
+inline constexpr ElementType kElementTypeOf = ElementType::kOther;
 template <>
-constexpr ElementType kElementTypeOf<float> = ElementType::kFloat32;
+inline constexpr ElementType kElementTypeOf<float> = ElementType::kFloat32;
 template <>
-constexpr ElementType kElementTypeOf<int32_t> = ElementType::kInt32;
+inline constexpr ElementType kElementTypeOf<int32_t> = ElementType::kInt32;
 template <>
-constexpr ElementType kElementTypeOf<int8_t> = ElementType::kInt8;
+inline constexpr ElementType kElementTypeOf<int8_t> = ElementType::kInt8;
 template <>
-constexpr ElementType kElementTypeOf<uint8_t> = ElementType::kUint8;
+inline constexpr ElementType kElementTypeOf<uint8_t> = ElementType::kUint8;
 template <>
-constexpr ElementType kElementTypeOf<int16_t> = ElementType::kInt16;
+inline constexpr ElementType kElementTypeOf<int16_t> = ElementType::kInt16;
 
 // A tensor, or one sample's part of it. Null data: there is no such tensor.
 struct TensorView {
