@@ -155,6 +155,11 @@ void Convolution(FuzzedDataProvider& input, Kind kind) {
       }
     }
   };
+  const int64_t floats = kind == Kind::kPlain       ? Conv2DGradScratch(s)
+                         : kind == Kind::kDepthwise ? DepthwiseConv2DGradScratch(s)
+                                                    : TransposeConvGradScratch(s);
+  Values scratch(parts.weights || parts.bias ? static_cast<size_t>(floats) : 0, 55.0f);
+  params.scratch = scratch.empty() ? nullptr : scratch.data();
   Check(layer, parts, &params, [&] {
     if (kind == Kind::kPlain) Conv2DGrad(params);
     if (kind == Kind::kDepthwise) DepthwiseConv2DGrad(params);
