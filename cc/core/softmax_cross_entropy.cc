@@ -3,64 +3,45 @@
 #include <cmath>
 #include <limits>
 
+#include "cc/core/vector_ops.h"
+
 namespace tinyprop {
 namespace {
 
-// -log p_c = log_sum + (largest - z_c). Kept apart, because adding the two would cost the digits of a
-// small loss under large logits.
-struct LogSumExp {
-  float largest;
-  float log_sum;
-
-  float NegativeLog(float logit) const { return log_sum + (largest - logit); }
-};
-
-// Writes softmax(logits). The maximum is taken out first, so that no finite logit overflows.
-LogSumExp Softmax(Span<const float> logits, Span<float> probabilities) {
-  float largest = logits[0];
-  for (float z : logits) largest = z > largest ? z : largest;
+// Writes exp(z - largest) and returns the sum. The maximum is taken out first, so that no finite logit overflows.
+float Exponentials(Span<const float> logits, float largest, Span<float> exponentials) {
   float sum = 0.0f;
   for (int32_t c = 0; c < logits.size; ++c) {
-    probabilities[c] = std::exp(logits[c] - largest);
-    sum += probabilities[c];
+    exponentials[c] = std::exp(logits[c] - largest);
+    sum += exponentials[c];
   }
-  const float scale = 1.0f / sum;
-  for (float& p : probabilities) p *= scale;
-  return {largest, std::log(sum)};
+  return sum;
 }
 
 }  // namespace
 
-float SoftmaxCrossEntropySparse(Span<const float> logits, int32_t label, float label_smoothing, Span<float> delta) {
-  if (label < 0 || label >= logits.size) {
-    for (float& d : delta) d = 0.0f;
+float SoftmaxCrossEntropy(Span<const float> logits, const ClassLabel& label, float label_smoothing, Span<float> delta) {
+  const float kept = 1.0f - label_smoothing, uniform = label_smoothing / static_cast<float>(logits.size);
+  float mass = 1.0f;  // sum(t)
+  if (label.distribution != nullptr) {
+    mass = label_smoothing;
+    for (int32_t c = 0; c < logits.size; ++c) mass += label.distribution[c] * kept;
+  } else if (static_cast<uint32_t>(label.index) >= static_cast<uint32_t>(logits.size)) {
+    Clear(delta.size, delta.data);
     return std::numeric_limits<float>::quiet_NaN();
   }
-  const LogSumExp log_sum_exp = Softmax(logits, delta);
-  const float kept = 1.0f - label_smoothing;
-  const float loss = log_sum_exp.NegativeLog(logits[label]);
-  delta[label] -= kept;
-  if (!(label_smoothing > 0.0f)) return loss;
-  const float uniform = label_smoothing / static_cast<float>(logits.size);
-  float sum = 0.0f;
-  for (int32_t c = 0; c < logits.size; ++c) {
-    sum += log_sum_exp.NegativeLog(logits[c]);
-    delta[c] -= uniform;
-  }
-  return kept * loss + uniform * sum;
-}
-
-float SoftmaxCrossEntropyDense(Span<const float> logits, Span<const float> label, float label_smoothing,
-                               Span<float> delta) {
-  const LogSumExp log_sum_exp = Softmax(logits, delta);
-  const float kept = 1.0f - label_smoothing, uniform = label_smoothing / static_cast<float>(logits.size);
-  float mass = 0.0f;
-  for (float t : label) mass += t * kept + uniform;
+  float largest = logits[0];
+  for (float z : logits) largest = z > largest ? z : largest;
+  const float sum = Exponentials(logits, largest, delta);
+  const float log_sum = std::log(sum), scale = mass / sum;
   float loss = 0.0f;
   for (int32_t c = 0; c < logits.size; ++c) {
-    const float t = label[c] * kept + uniform;
-    loss += t * log_sum_exp.NegativeLog(logits[c]);
-    delta[c] = delta[c] * mass - t;
+    const float wanted = label.distribution != nullptr ? label.distribution[c] : c == label.index ? 1.0f : 0.0f;
+    const float t = wanted * kept + uniform;
+    delta[c] = delta[c] * scale - t;
+    // -log p_c = log_sum + (largest - z_c): adding up the constants would cost the digits of a small loss under large logits.
+    // A class that is not wanted costs nothing, even at an infinitely small probability.
+    if (t != 0.0f) loss += t * (log_sum + (largest - logits[c]));
   }
   return loss;
 }

@@ -12,13 +12,24 @@
 
 namespace tinyprop {
 
-// One sample with an integer label. logits, delta: [C]. Returns the loss.
-// A label outside [0, C) gives a NaN loss and a zero delta: the sample then counts as non-finite.
-float SoftmaxCrossEntropySparse(Span<const float> logits, int32_t label, float label_smoothing, Span<float> delta);
+// What a sample is: a distribution over the classes, [C], or the index of one of them if that is null.
+struct ClassLabel {
+  const float* distribution = nullptr;
+  int32_t index = 0;
+};
 
-// One sample with a distribution over the classes. logits, label, delta: [C]. Returns the loss.
-float SoftmaxCrossEntropyDense(Span<const float> logits, Span<const float> label, float label_smoothing,
-                               Span<float> delta);
+// One sample. logits, delta: [C]. Returns the loss.
+// An index outside [0, C) gives a NaN loss and a zero delta: the sample then counts as non-finite.
+float SoftmaxCrossEntropy(Span<const float> logits, const ClassLabel& label, float label_smoothing, Span<float> delta);
+
+inline float SoftmaxCrossEntropySparse(Span<const float> logits, int32_t label, float label_smoothing, Span<float> delta) {
+  return SoftmaxCrossEntropy(logits, {nullptr, label}, label_smoothing, delta);
+}
+
+inline float SoftmaxCrossEntropyDense(Span<const float> logits, Span<const float> label, float label_smoothing,
+                                      Span<float> delta) {
+  return SoftmaxCrossEntropy(logits, {label.data, 0}, label_smoothing, delta);
+}
 
 }  // namespace tinyprop
 

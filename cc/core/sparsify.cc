@@ -34,6 +34,8 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
   float largest = 0.0f;
   for (int32_t b = 0; b < batch; ++b) {
     if (!IsOpen(gate[b])) continue;
+    ++trained;
+    if (position.is_sparse) continue;
     const Span<float> sample = delta.subspan(b * n, n);
     if (activation != Activation::kNone) {
       ActivationGrad(activation, tensors.output.subspan(b * n, n), sample);
@@ -44,13 +46,13 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
         !UpdateIsFinite(control.learning_rate, local_error, tensors.input.subspan(b * m, m))) {
       gate[b] = static_cast<int32_t>(SampleStatus::kNonFinite);
       statistics.sample(b).status = static_cast<float>(gate[b]);
+      --trained;
       continue;
     }
-    ++trained;
     if (local_error > largest) largest = local_error;
   }
   if (trained == 0) return 0;
-  if (!position.shares_decision) {
+  if (!position.shares_decision && !position.is_sparse) {
     *running_maximum = UpdateRunningMaximum(*running_maximum, largest, control.decay);
   }
 
@@ -61,31 +63,16 @@ int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Act
       continue;
     }
     LayerStatistics& row = statistics.layer(position.row, b);
-    const float alpha = RelativeError(row.local_error, *running_maximum);
-    const float rate = ErrorPropagationRate(control, alpha, position.layers_above);
-    const int32_t k = GradientCount(rate, n, row.local_error);
-    KeepTopK(k, sample);
-    row.rate = rate;
-    row.gradients_kept = static_cast<float>(k);
-    row.macs = static_cast<float>(k) * static_cast<float>(position.macs_per_gradient);
+    if (!position.is_sparse) {
+      const float alpha = RelativeError(row.local_error, *running_maximum);
+      row.rate = ErrorPropagationRate(control, alpha, position.layers_above);
+      const int32_t k = GradientCount(row.rate, n, row.local_error);
+      KeepTopK(k, sample);
+      row.gradients_kept = static_cast<float>(k);
+    }
+    row.macs += row.gradients_kept * static_cast<float>(position.macs_per_gradient);
   }
   return trained;
-}
-
-int32_t KeepOpenSamples(const LayerPosition& position, Span<const int32_t> gate, Span<float> delta, Statistics statistics) {
-  const int32_t batch = gate.size;
-  const int32_t n = delta.size / batch;
-  int32_t open = 0;
-  for (const int32_t status : gate) open += IsOpen(status) ? 1 : 0;
-  for (int32_t b = 0; b < batch && open > 0; ++b) {
-    LayerStatistics& row = statistics.layer(position.row, b);
-    if (IsOpen(gate[b])) {
-      row.macs += row.gradients_kept * static_cast<float>(position.macs_per_gradient);
-    } else {
-      KeepTopK(0, delta.subspan(b * n, n));
-    }
-  }
-  return open;
 }
 
 }  // namespace tinyprop

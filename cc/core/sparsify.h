@@ -18,6 +18,9 @@ struct LayerPosition {
   // The output layer's delta is the one the decision was taken on, so it uses that running maximum
   // (which has seen this step's samples) instead of keeping one of its own.
   bool shares_decision = false;
+  // The delta was made sparse before, in the same step: samples whose gate has closed since are taken out of it, and what the
+  // gradients of the others cost is added to the statistics.
+  bool is_sparse = false;
   // Multiply-accumulates that one kept gradient costs in backward and update.
   int32_t macs_per_gradient = 0;
 };
@@ -34,15 +37,11 @@ struct LayerTensors {
 // of a weight could be beyond the range of float32: its deltas and its inputs summed up, multiplied, times
 // the learning rate. The running maximum takes in the samples that are trained, before any alpha is
 // computed. Returns the number of samples that still take part. If there are some, the deltas of all
-// others become zero; if there are none, delta is left as it is, since nothing reads it.
+// others become zero; if there are none, delta is left as it is, since nothing reads it. The statistics of layer l are zero
+// before, or what the call that made the delta sparse has left there.
 int32_t SparsifyDelta(const Control& control, const LayerPosition& position, Activation activation,
                       const LayerTensors& tensors, Span<int32_t> gate, float* running_maximum,
                       Statistics statistics);
-
-// For a delta that SparsifyDelta has made sparse before, in the same step: sets those of samples whose gate has closed since
-// to zero, and adds macs_per_gradient for every gradient kept of the others to row l of the statistics. Returns the number
-// of samples whose gate is open; if there are none, nothing is changed.
-int32_t KeepOpenSamples(const LayerPosition& position, Span<const int32_t> gate, Span<float> delta, Statistics statistics);
 
 }  // namespace tinyprop
 

@@ -68,6 +68,7 @@ bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, 
   position.row = options.layer;
   position.layers_above = options.layers_above;
   position.shares_decision = Has(options, LayerGradOptions::kSharesDecision);
+  position.is_sparse = Has(options, LayerGradOptions::kOnlyUpdates);
   position.macs_per_gradient =
       macs * (int32_t{params->input_delta != nullptr} + int32_t{updates_weights});
 
@@ -76,11 +77,10 @@ bool BeginLayerGrad(const LayerGradOptions& options, const LayerGradTensors& t, 
   const Span<int32_t> gate = t[T::kGate].ints();
   float* const running_maximum = &t[T::kState].float_data()[position.shares_decision ? 0 : options.layer];
   const Statistics statistics = {t[T::kStatistics].float_data(), gate.size};
-  const int32_t open = Has(options, LayerGradOptions::kOnlyUpdates)
-                           ? KeepOpenSamples(position, gate, tensors.delta, statistics)
-                           : SparsifyDelta(control, position, static_cast<Activation>(options.fused_activation), tensors,
-                                           gate, running_maximum, statistics);
-  if (open == 0) return false;
+  if (SparsifyDelta(control, position, static_cast<Activation>(options.fused_activation), tensors, gate, running_maximum,
+                    statistics) == 0) {
+    return false;
+  }
   params->step = control.StepSize(gate.size);
   params->delta = tensors.delta.data;
   params->input = tensors.input.data;

@@ -10,11 +10,14 @@
 namespace tinyprop {
 
 // An op's persistent data. Init cannot fail in TFLM, so a parse error is kept for Prepare to report.
-template <typename Options>
-struct OpData {
-  Options options;
+struct OpState {
   OptionsError error = OptionsError::kNone;
   bool needs_initialization = true;  // TinyPropInitialize: set by TFLM's Reset
+};
+
+template <typename Options>
+struct OpData : OpState {
+  Options options;
 };
 
 template <typename Options>

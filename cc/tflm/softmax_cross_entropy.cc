@@ -59,9 +59,8 @@ api::Status Invoke(api::Context* context, api::Node* node) {
   for (int32_t b = 0; b < loss.size; ++b) {
     const Span<const float> z = logits.subspan(b * classes, classes);
     const Span<float> d = delta.subspan(b * classes, classes);
-    loss[b] = IsSparse(options)
-                  ? SoftmaxCrossEntropySparse(z, classes_of[b], options.label_smoothing, d)
-                  : SoftmaxCrossEntropyDense(z, {targets + b * classes, classes}, options.label_smoothing, d);
+    const ClassLabel label = IsSparse(options) ? ClassLabel{nullptr, classes_of[b]} : ClassLabel{targets + b * classes, 0};
+    loss[b] = SoftmaxCrossEntropy(z, label, options.label_smoothing, d);
   }
   ActivationGrad(static_cast<Activation>(options.fused_activation), logits, delta);
   return api::kOk;

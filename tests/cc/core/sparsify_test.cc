@@ -18,20 +18,26 @@ constexpr int32_t kNonFinite = static_cast<int32_t>(SampleStatus::kNonFinite);
 
 TEST_CASE("a delta that is sparse already keeps the samples that are still open, and their cost is added") {
   std::vector<float> delta = {1.0f, 0.0f, -2.0f, 3.0f, 0.0f, 4.0f}, statistics(2 * 3 * kStatisticsFields);
-  const std::vector<int32_t> gate = {kTrained, kNonFinite, kTrained};
+  std::vector<int32_t> gate = {kTrained, kNonFinite, kTrained};
   const Statistics view = {statistics.data(), 3};
   for (int32_t b = 0; b < 3; ++b) view.layer(1, b) = {5.0f, 0.5f, 1.0f + static_cast<float>(b), 100.0f};
   LayerPosition position;
   position.macs_per_gradient = 10;
-  CHECK(KeepOpenSamples(position, {gate.data(), 3}, SpanOf(delta), view) == 2);
+  position.is_sparse = true;
+  float maximum = 1.0f;
+  const auto keep = [&](std::vector<int32_t>* gates) {
+    return SparsifyDelta(Control(), position, Activation::kNone, {{}, {}, SpanOf(delta)}, {gates->data(), 3}, &maximum, view);
+  };
+  CHECK(keep(&gate) == 2);
   CHECK(delta == std::vector<float>{1.0f, 0.0f, 0.0f, 0.0f, 0.0f, 4.0f});
   const float macs[] = {110.0f, 100.0f, 130.0f};
   for (int32_t b = 0; b < 3; ++b) {
     CHECK(view.layer(1, b).macs == macs[b]);
     CHECK(view.layer(1, b).local_error == 5.0f);
   }
-  const std::vector<int32_t> closed(3, kNonFinite);
-  CHECK(KeepOpenSamples(position, {closed.data(), 3}, SpanOf(delta), view) == 0);
+  std::vector<int32_t> closed(3, kNonFinite);
+  CHECK(keep(&closed) == 0);
+  CHECK(maximum == 1.0f);
 }
 
 TEST_CASE("each sample keeps its own k, batches and layers apart") {
