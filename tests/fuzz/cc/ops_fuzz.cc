@@ -87,7 +87,7 @@ bool Change(FuzzedDataProvider& input, OpCase* op) {
 bool HasMemory(const OpCase& op) {
   for (const CaseTensor& tensor : op.tensors) {
     int64_t size = 1;
-    for (const int dim : tensor.dims) size = dim < 1 || size > kMostElements ? -1 : size * dim;
+    for (const int dim : tensor.dims) size = dim < 1 || size < 1 || size > kMostElements ? -1 : size * dim;
     const size_t held = tensor.is_int() ? tensor.ints.size() : tensor.floats.size();
     const bool is_read = !tensor.is(CaseTensor::kAbsent) && !tensor.is(CaseTensor::kNoIndex);
     if (is_read && (size < 0 || static_cast<size_t>(size) > held)) return false;
