@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 
 import numpy as np
 
@@ -63,6 +64,7 @@ def _model_values(app: App) -> dict[str, object]:
     return {
         "model_data": model.data,
         "model_bytes": len(model.data),
+        "model_id": f"{zlib.crc32(model.data):08x}",
         "measured_arena": model.arena_bytes,
         "arena_bytes": app.arena_bytes,
         "batch_size": model.batch_size,

@@ -96,10 +96,10 @@ TfLiteStatus MicroInterpreter::Invoke() {
 
 TFLM_CC_END
 
+const unsigned char tinyprop_app::kModel[1] = {};
+
 namespace tinyprop_app {
 
-extern const unsigned char kModel[1];
-const unsigned char kModel[1] = {};
 bool RunSelfTest(tinyprop::Trainer*) { return true; }
 bool NextSample(const tinyprop::Trainer&, int32_t, LabelElement* label) {
   *label = 0;

@@ -14,6 +14,7 @@ from stateful_models import delayed
 
 import tflm_tinyprop as tp
 from tflm_tinyprop.format.metadata import ENTRY
+from tflm_tinyprop.models.tiny_models import dense_classifier
 
 CROSS = "arm-none-eabi-"
 CPU = ["-mcpu=cortex-m4", "-mthumb"]
@@ -220,3 +221,20 @@ def test_the_training_loop_ends_with_a_save(app, firmware_model, tmp_path, peak,
     assert result.returncode == 0, result.stdout
     assert lines[-2:] == [f"weights of step {trained} saved", "training finished"]
     assert sum(line.startswith("weights of step ") for line in lines) == STEPS // 1000 + 1
+
+
+def test_two_models_link_into_one_program(folders, tmp_path):
+    """As in shared/cases 18: a program that holds several trainable models."""
+    other = tp.convert(dense_classifier([4, 3], seed=9))
+    tp.embed(other, tmp_path / "other")
+    parts = []
+    for number, folder in enumerate((folders["generic"], tmp_path / "other")):
+        size = tmp_path / f"size_{number}.cc"
+        size.write_text('#include "tinyprop_model.h"\n'
+                        f"unsigned First{number}() {{ return tinyprop_app::kModel[tinyprop_app::kModelBytes - 1]; }}\n")
+        parts += [size, folder / "app/tinyprop_model.cc"]
+        for source in parts[-2:]:
+            run("g++", "-std=c++17", f"-I{folder / 'app'}", "-c", source, "-o", tmp_path / f"{source.stem}_{number}.o")
+    (tmp_path / "main.cc").write_text("unsigned First0();\nunsigned First1();\nint main() { return First0() + First1() > 510; }\n")
+    run("g++", tmp_path / "main.cc", *tmp_path.glob("*.o"), "-o", tmp_path / "program")
+    run(tmp_path / "program")

@@ -2,6 +2,7 @@
 #include "tinyprop_model.h"
 
 namespace tinyprop_app {
+inline namespace model_{{ model_id }} {
 
 // TFLM reads tensors in place, as aligned as the flatbuffer is.
 alignas(16) const unsigned char kModel[] = {
@@ -9,4 +10,5 @@ alignas(16) const unsigned char kModel[] = {
 };
 static_assert(sizeof kModel == kModelBytes, "the model is incomplete");
 
+}  // namespace model_{{ model_id }}
 }  // namespace tinyprop_app

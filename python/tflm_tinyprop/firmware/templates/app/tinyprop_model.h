@@ -6,6 +6,8 @@
 #include <cstdint>
 
 namespace tinyprop_app {
+// The names are tinyprop_app::kModel and so on; for the linker they are this model's own, so that several can be in a program.
+inline namespace model_{{ model_id }} {
 
 // The trainable .tflite. Frozen weights are used where they are, in flash.
 extern const unsigned char kModel[];
@@ -24,6 +26,7 @@ constexpr int32_t kInputs = {{ inputs | length }};
 using LabelElement = {{ label_type }};
 constexpr int32_t kLabelElements = {{ label_elements }};
 
+}  // namespace model_{{ model_id }}
 }  // namespace tinyprop_app
 
 #endif  // TINYPROP_MODEL_H_
